@@ -1,0 +1,1 @@
+"""Records of disputes to a point-in-time matrix with labels. Knows no model."""
