@@ -226,7 +226,9 @@ PETITIONS = Table(
         _flag("upheld", "true: the petition was found justified"),
         _WITHDRAWN,
     ),
-    row_id="petition_id", occurred="lodged_at", recorded="recorded_at",
+    row_id="petition_id",
+    occurred="lodged_at",
+    recorded="recorded_at",
     meaning="How an institution answered. No level or destination column, on purpose.",
 )
 

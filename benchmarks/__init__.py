@@ -1,0 +1,1 @@
+"""Timed and long-running work: ratios within one run, never part of the tests."""

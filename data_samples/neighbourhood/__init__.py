@@ -1,0 +1,1 @@
+"""The sample neighbourhood: five small CSV tables with named traps.  ``README.md`` tells the right answers."""

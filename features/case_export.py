@@ -1,0 +1,80 @@
+"""One dispute of a records folder as the case record that the scoring service takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from features.clock import format_time
+from features.errors import MissingInput
+from features.records import Records
+from features.request_model import PRIOR_DISPUTES
+from features.schema import DISPUTES, EVENTS, PETITIONS, Kind, Table
+
+ANSWER = ("answered_at", "answer_recorded_at", "upheld")
+
+PRIORS = """
+WITH here AS (SELECT * FROM last WHERE dispute_id = $id)
+SELECT there.dispute_id, there.opened_at, closure.occurred_at AS closed_at,
+       closure.recorded_at AS closed_recorded_at, greatest(here.recorded_at, there.recorded_at) AS recorded_at,
+       least(coalesce(here.pair_confidence, 0), coalesce(there.pair_confidence, 0)) AS pair_confidence
+FROM here JOIN last there ON here.pair_token = there.pair_token AND here.dispute_id <> there.dispute_id
+LEFT JOIN (
+    SELECT dispute_id, min(recorded_at) AS recorded_at, arg_min(occurred_at, (recorded_at, event_id)) AS occurred_at
+    FROM last_events WHERE type = 'closed' GROUP BY dispute_id
+) closure ON closure.dispute_id = there.dispute_id
+ORDER BY there.dispute_id
+"""
+
+
+def case_record(records: Records, dispute_id: str, *, as_of: int) -> dict[str, Any]:
+    """The case record of a dispute, with the rows that were recorded before ``as_of`` (microseconds UTC).
+
+    ``prior_disputes`` is derived from the pair token as it was known then; the token itself is left out.
+    Raises MissingInput where the dispute was not known before ``as_of``.
+    """
+    dispute = _rows(records, DISPUTES, dispute_id, as_of)
+    if not dispute:
+        raise MissingInput(f"no dispute {dispute_id} was on record before {format_time(as_of)}")
+    return {
+        "dispute": [_plain(row, DISPUTES, without=("pair_token",)) for row in dispute],
+        "events": [_plain(row, EVENTS) for row in _rows(records, EVENTS, dispute_id, as_of)],
+        "petitions": [
+            _plain(row, PETITIONS, without=() if (row["answer_recorded_at"] or as_of) < as_of else ANSWER)
+            for row in _rows(records, PETITIONS, dispute_id, as_of)
+        ],
+        "prior_disputes": _priors(records, dispute_id, as_of),
+        "as_of": format_time(as_of),
+    }
+
+
+def _rows(records: Records, table: Table, dispute_id: str, as_of: int) -> list[dict[str, Any]]:
+    """Every version of a dispute's rows in a table that was recorded before ``as_of``, without narratives."""
+    names = [column.name for column in table.columns if not column.free_text]
+    found = records.connection.execute(
+        f"SELECT {', '.join(names)} FROM {table.name} "
+        f"WHERE dispute_id = $id AND {table.recorded} < $as_of ORDER BY {', '.join(table.key)}",
+        {"id": dispute_id, "as_of": as_of},
+    ).fetchall()
+    return [dict(zip(names, row, strict=True)) for row in found]
+
+
+def _plain(row: dict[str, Any], table: Table, *, without: tuple[str, ...] = ()) -> dict[str, Any]:
+    """A row as JSON takes it: times as text, nulls left out."""
+    return {
+        name: format_time(value) if table[name].kind is Kind.TIME else value
+        for name, value in row.items()
+        if value is not None and name not in without
+    }
+
+
+def _priors(records: Records, dispute_id: str, as_of: int) -> list[dict[str, Any]]:
+    last = "SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY recorded_at DESC) AS latest "
+    last += "FROM {table} WHERE recorded_at < {as_of}) WHERE latest = 1 AND NOT coalesce(withdrawn, false)"
+    disputes = last.format(key="dispute_id", table="disputes", as_of=as_of)
+    events = last.format(key="event_id", table="events", as_of=as_of)
+    found = records.connection.execute(
+        PRIORS.replace("WITH here AS", f"WITH last AS ({disputes}), last_events AS ({events}), here AS"),
+        {"id": dispute_id},
+    ).fetchall()
+    names = PRIOR_DISPUTES.names
+    return [_plain(dict(zip(names, row, strict=True)), PRIOR_DISPUTES) for row in found]

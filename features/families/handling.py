@@ -1,0 +1,170 @@
+"""Family C: how the institutions handled the case.  What they failed to do is their duty, nobody's fault.
+
+Petitions enter only as the institution's clock: overdue (C02) and upheld (C12).  Answered in time they change nothing.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from features.clock import DAY_US, HOUR_US
+from features.indicator import (
+    MISSING_IS_NAN,
+    NO_RECORD_IS_ZERO,
+    YES_NO,
+    Bilingual,
+    Direction,
+    Family,
+    Indicator,
+    says,
+)
+from features.view import Measure, Selection, Values, View
+
+FAMILY = Family("C", Bilingual("Handling by institutions", "机构处理过程"))
+
+ASSIGN_HOURS = 4
+REPLY_DAYS = 9
+CLOSE_DAYS = 30
+CONTACT_CAP_HOURS = 240
+OVERDUE_CAP_DAYS = 60
+
+
+def first_contact_delay_hours(view: View) -> Measure:
+    """Hours from opening to the first contact, or until now where there is none yet; at most 240."""
+    contact = view.steps.of("first_contact")
+    first = contact.min(contact.column("occurred_at").astype(np.float64), empty=np.inf).values
+    until = np.minimum(first, view.spine.as_of)
+    hours = np.clip((until - view.case("opened_at")) / HOUR_US, 0, CONTACT_CAP_HOURS)
+    return Measure(hours, (contact,), from_case=True).unknown_where(~view.has_handling)
+
+
+def overdue_days_current_step(view: View) -> Measure:
+    """Days past the most overdue open deadline: assignment, reply, closing, or the answer to a petition; at most 60.
+
+    0 where the case is closed or nothing is overdue; unknown where nothing was handled on record and nothing is
+    overdue.  Petitions count by their maximum, never by their number.
+    """
+    opened = view.case("opened_at")
+    reopened = _last(view.steps.of("reopened"), opened)
+    since = view.spine.as_of
+    late = [
+        np.where(_has(view, "assigned"), 0.0, (since - opened - ASSIGN_HOURS * HOUR_US) / DAY_US),
+        np.where(_has(view, "replied"), 0.0, (since - opened - REPLY_DAYS * DAY_US) / DAY_US),
+        (since - reopened - CLOSE_DAYS * DAY_US) / DAY_US,
+    ]
+    owed = _unanswered_petitions(view)
+    petition = owed.max((owed.as_of - owed.column("due_at")) / DAY_US)
+    closed = view.closed_at >= 0
+    days = np.maximum.reduce([*late, petition.values, np.zeros(len(view))])
+    days = np.where(closed, 0.0, np.minimum(days, OVERDUE_CAP_DAYS))
+    return Measure(days, petition.evidence, from_case=True).unknown_where(~view.has_handling & (days == 0))
+
+
+def failed_mediation_count(view: View) -> Measure:
+    """Mediation sessions of 365 days that ended without agreement."""
+    return view.steps.of("mediation_failed").within(365).count(cap=4)
+
+
+def agreement_broken(view: View) -> Measure:
+    """1 if an agreement was broken, or conduct recurred after a visible agreement or closure, in 365 days."""
+    broken = view.steps.of("agreement_broken").within(365)
+    settled = view.steps.of("mediation_agreed", "closed")
+    recurred = conduct_after(view, settled).within(365)
+    return Measure(np.maximum(broken.any().values, recurred.any().values), (broken, recurred))
+
+
+def procedural_error_upheld(view: View) -> Measure:
+    """1 if an error of the institution was upheld in 365 days: on review, or in answer to a petition."""
+    review = view.steps.of("error_upheld").within(365)
+    upheld = view.petitions.where(view.petitions.column("upheld") == 1)
+    upheld = upheld.where(_answered(upheld))
+    answered_at = upheld.column("answered_at")
+    recent = upheld.where((answered_at < upheld.as_of) & (answered_at >= upheld.as_of - 365 * DAY_US))
+    return Measure(np.maximum(review.any().values, recent.any().values), (review, recent))
+
+
+def conduct_after(view: View, steps: Selection) -> Selection:
+    """Affirmed conduct of severity 1 or more that occurred after the first of some steps of its landmark."""
+    first = steps.min(steps.column("occurred_at").astype(np.float64), empty=np.inf).values
+    conduct = view.conduct.at_least("severity", 1)
+    return conduct.where(conduct.column("occurred_at") > first[conduct.row])
+
+
+def _has(view: View, type_: str) -> Values:
+    return view.steps.of(type_).any().values > 0
+
+
+def _last(steps: Selection, otherwise: Values) -> Values:
+    """When the last of some steps occurred, per landmark."""
+    at = otherwise.copy()
+    at[steps.row] = steps.column("occurred_at")
+    return at
+
+
+def _answered(petitions: Selection) -> Values:
+    """Which petitions have an answer that was known before the landmark."""
+    return petitions.column("answer_recorded_at") < petitions.as_of
+
+
+def _unanswered_petitions(view: View) -> Selection:
+    overdue = view.petitions.where(view.petitions.column("due_at") < view.petitions.as_of)
+    return overdue.where(~_answered(overdue))
+
+
+_raising = partial(Indicator, family=FAMILY, direction=Direction.RAISES)
+
+INDICATORS = (
+    _raising(
+        id="C01", measure=first_contact_delay_hours, title=Bilingual("Hours until first contact", "首次联系时延"),
+        definition="Hours from opened_at to the first visible first_contact; if none yet, hours elapsed; cap 240; "
+        "NaN if no handling event is visible.",
+        window="as of t", value_type="float", missing=MISSING_IS_NAN,
+        source="Hebi sign-off limit 4 hours; Hebei: 32.7% of petitions trace to shallow dispute screening",
+        unit=Bilingual("hours", "小时"), support=("supervision",),
+        wording=says("{value} hours passed before anyone first contacted the parties", "首次联系当事人用时{value}小时",
+                     "The parties were contacted at once", "已及时首次联系当事人"),
+    ),
+    _raising(
+        id="C02", measure=overdue_days_current_step, title=Bilingual("Days the institution is overdue", "当前环节超期天数"),
+        definition="Largest number of days past a deadline that is still open: not assigned 4 h, no reply 9 d, not "
+        "closed 30 d after opening or reopening, a visible petition past its due_at without a visible answer "
+        "(maximum, never a sum or count); 0 if closed or nothing overdue; NaN if no handling event is visible and "
+        "nothing is overdue; cap 60.",
+        window="as of t", value_type="float>=0", missing=MISSING_IS_NAN, source="Hebi deadline ladder",
+        unit=Bilingual("days", "天"), support=("supervision",),
+        wording=says("The institution is {value} day(s) past a deadline", "承办单位当前环节超期{value}天",
+                     "No deadline of the institution is overdue", "承办单位无超期环节"),
+    ),
+    _raising(
+        id="C04", measure=failed_mediation_count, title=Bilingual("Mediation without agreement", "调解失败次数"),
+        definition="Mediation sessions closed without agreement.", window="[t-365d, t)", value_type="count cap 4",
+        missing=NO_RECORD_IS_ZERO, source="Xupu: 13 of 28 mediated cases failed outright",
+        unit=Bilingual("sessions", "次"), support=("senior_mediation",),
+        wording=says("{value} mediation session(s) ended without agreement in the last 365 days",
+                     "近365天调解未成{value}次",
+                     "No mediation ended without agreement in the last 365 days", "近365天无调解失败记录"),
+    ),
+    _raising(
+        id="C05", measure=agreement_broken, title=Bilingual("Agreement broken or conflict resumed", "协议达成后反悔或复发"),
+        definition="1 if agreement_broken, or an affirmed conduct event of severity >= 1 after a visible "
+        "mediation_agreed or closed.",
+        window="[t-365d, t)", value_type="binary", missing=NO_RECORD_IS_ZERO,
+        source="Xupu: 15 of 28 mediated cases relapsed after success", unit=YES_NO, support=("senior_mediation",),
+        wording=says("The conflict resumed after an agreement or closure, or the agreement was broken",
+                     "达成协议或结案后矛盾复发,或协议未获履行",
+                     "No broken agreement or renewed conflict is on record", "无协议反悔或矛盾复发记录"),
+    ),
+    _raising(
+        id="C12", measure=procedural_error_upheld, title=Bilingual("An error of the institution was upheld", "程序瑕疵已查实"),
+        definition="1 if an error_upheld event, or a petition with upheld true and a visible answer (at "
+        "answered_at), in the window: the institution's fault.",
+        window="[t-365d, t)", value_type="binary", missing=NO_RECORD_IS_ZERO,
+        source="Hebei: part of petitions caused by improper enforcement or decision making", unit=YES_NO,
+        support=("supervision",),
+        wording=says("An error of the institution was upheld in the last 365 days: it owes a correction",
+                     "近365天查实机构程序瑕疵:应由机构纠正",
+                     "No error of the institution was upheld in the last 365 days", "近365天未查实机构瑕疵"),
+    ),
+)  # fmt: skip

@@ -1,0 +1,96 @@
+"""One partition's files to a history: DuckDB scans and sorts, NumPy gets the columns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import numpy as np
+
+from features.clock import NEVER
+from features.history import Array, History, Log, offsets_of
+from features.view import TYPE_CODE
+
+CASE_COLUMNS = (
+    "opened_at", "channel", "kind", "relation", "proximity", "stakes", "amount_cny", "wage_arrears_months",
+    "unpaid_medical_cny", "minors_in_household", "first_recorded",
+)  # fmt: skip
+CONDUCT_COLUMNS = ("type", "occurred_at", "channel", "severity", "specifics", "alcohol")
+STEP_COLUMNS = ("type", "occurred_at", "due_at", "scheduled_at", "is_handling")
+PETITION_COLUMNS = ("lodged_at", "due_at", "answered_at", "answer_recorded_at", "upheld")
+PRIOR_COLUMNS = ("prior", "opened_at", "confidence")
+INCIDENT_COLUMNS = ("occurred_at", "link_confidence")
+
+
+_PRIORS = f"""
+SELECT here.dispute_id, there.dispute_id AS row_id, number.dispute AS prior, there.opened_at AS opened_at,
+       least(here.confidence, there.confidence) AS confidence,
+       greatest(here.known_from, there.known_from, closure.known_from) AS known_from,
+       least(here.known_until, there.known_until, closure.known_until) AS known_until
+FROM cases_file here
+JOIN cases_file there ON here.pair_token = there.pair_token AND here.dispute_id <> there.dispute_id
+JOIN events_file closure ON closure.dispute_id = there.dispute_id AND closure.type = {TYPE_CODE["closed"]}
+JOIN numbered number ON number.dispute_id = there.dispute_id
+WHERE greatest(here.known_from, there.known_from, closure.known_from)
+    < least(here.known_until, there.known_until, closure.known_until)
+"""
+
+
+class Partition:
+    """One partition folder, open for reading."""
+
+    def __init__(self, folder: Path, *, with_ids: bool = False) -> None:
+        self._with_ids = with_ids
+        self._connection = duckdb.connect(config={"threads": 1})
+        for name in ("cases", "events", "petitions", "incidents"):
+            self._connection.execute(
+                f"CREATE VIEW {name}_file AS SELECT * FROM read_parquet('{folder / f'{name}.parquet'}')"
+            )
+        self._connection.execute(
+            "CREATE TABLE numbered AS SELECT dispute_id, pair, row_number() OVER (ORDER BY dispute_id) - 1 AS dispute "
+            "FROM (SELECT dispute_id, any_value(pair) AS pair FROM cases_file GROUP BY dispute_id)"
+        )
+        numbered = self._connection.sql("SELECT dispute_id, pair FROM numbered ORDER BY dispute").to_arrow_table()
+        self.dispute_ids: Array = numbered["dispute_id"].to_numpy(zero_copy_only=False)
+        self.pairs: Array = numbered["pair"].to_numpy(zero_copy_only=False)
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self._connection.close()
+
+    def history(self) -> History:
+        """The partition's rows as sorted ragged logs."""
+        return History(
+            dispute_ids=self.dispute_ids,
+            cases=self._log("cases_file", CASE_COLUMNS, "known_from"),
+            conduct=self._log("events_file", CONDUCT_COLUMNS, "type, occurred_at, row_id", "is_conduct AND affirmed"),
+            steps=self._log("events_file", STEP_COLUMNS, "occurred_at, row_id", "NOT is_conduct"),
+            petitions=self._log("petitions_file", PETITION_COLUMNS, "lodged_at, row_id"),
+            priors=self._log(f"({_PRIORS})", PRIOR_COLUMNS, "row_id, known_from"),
+        )
+
+    def all_events(self) -> Log:
+        """Every event version in order of its recorded time: what the spine is made from."""
+        return self._log("events_file", ("type",), "known_from, row_id")
+
+    def incidents(self) -> Log:
+        """The incidents as they were known in the end, by occurred time."""
+        return self._log("incidents_file", INCIDENT_COLUMNS, "occurred_at, row_id", f"known_until = {NEVER}")
+
+    def _log(self, source: str, columns: tuple[str, ...], order: str, condition: str = "true") -> Log:
+        ids = ", row_id" if self._with_ids else ""
+        listed = ", ".join(f"t.{name}" for name in columns)
+        table = self._connection.sql(
+            f"SELECT n.dispute, t.known_from, t.known_until, {listed}{ids} FROM {source} t "
+            f"JOIN numbered n USING (dispute_id) WHERE {condition} "
+            f"ORDER BY n.dispute, {', '.join('t.' + part.strip() for part in order.split(','))}, t.known_from"
+        ).to_arrow_table()
+        arrays = {name: table[name].to_numpy(zero_copy_only=False) for name in table.column_names}
+        counts = np.bincount(arrays["dispute"], minlength=len(self.dispute_ids))
+        return Log(
+            offsets=offsets_of(counts),
+            known_from=arrays["known_from"].astype(np.int64, copy=False),
+            known_until=arrays["known_until"].astype(np.int64, copy=False),
+            columns={name: arrays[name] for name in columns},
+            ids=arrays["row_id"] if self._with_ids else np.zeros(0, object),
+        )

@@ -1,0 +1,170 @@
+"""Accepted records to partition files: versions resolved, disputes of one pair together, nothing sorted yet.
+
+A partition holds whole pairs, chosen by a hash of the pair, so that the worker that builds it needs no other file.
+The number of partitions is fixed, whatever the number of workers: the same records give the same files.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from features.clock import NEVER, known_by
+from features.schema import (
+    ASSERTIONS,
+    CHANNELS,
+    CONDUCT_TYPES,
+    DEFAULT_SEVERITY,
+    DISPUTE_KINDS,
+    EVENT_TYPES,
+    HANDLING_TYPES,
+    PROXIMITIES,
+    RELATIONS,
+    STAKES,
+)
+
+PARTITIONS = 16
+PARTITION_TABLES = ("cases", "events", "petitions", "incidents")
+
+
+def write_partitions(connection: duckdb.DuckDBPyConnection, folder: Path, *, known_at: int) -> list[Path]:
+    """Write ``folder/NN/{cases,events,petitions,incidents}.parquet`` for every partition; return their folders.
+
+    ``connection`` holds the accepted rows (times as microseconds).  Rows recorded after ``known_at`` are left out, as
+    if the records had been read on that day.  ``pair`` is the smallest dispute id among all disputes that any version
+    ever linked by a pair token: it is what a split keeps together.
+    """
+    _group_pairs(connection, known_at=known_at)
+    queries = {
+        "cases": _cases(known_at),
+        "events": _events(known_at),
+        "petitions": _petitions(known_at),
+        "incidents": _incidents(known_at),
+    }
+    for name, query in queries.items():
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE part_{name} AS SELECT t.*, g.pair, g.part FROM ({query}) t "
+            "JOIN pair_groups g USING (dispute_id)"
+        )
+    folders = []
+    for part in range(PARTITIONS):
+        target = folder / f"{part:02d}"
+        target.mkdir(parents=True)
+        folders.append(target)
+        for name in queries:
+            connection.execute(
+                f"COPY (SELECT * EXCLUDE (part) FROM part_{name} WHERE part = {part}) "
+                f"TO '{target / f'{name}.parquet'}' (FORMAT parquet, COMPRESSION zstd)"
+            )
+    for name in queries:
+        connection.execute(f"DROP TABLE part_{name}")
+    return folders
+
+
+def _group_pairs(connection: duckdb.DuckDBPyConnection, *, known_at: int) -> None:
+    """Make the table ``pair_groups(dispute_id, pair, part)``: connected components of disputes and pair tokens."""
+    known = known_by("recorded_at", known_at)
+    edges = connection.sql(
+        "SELECT DISTINCT dense_rank() OVER (ORDER BY dispute_id) - 1 AS dispute, "
+        "dense_rank() OVER (ORDER BY pair_token) - 1 AS token, dispute_id "
+        f"FROM disputes WHERE pair_token IS NOT NULL AND {known}"
+    ).to_arrow_table()
+    dispute = edges["dispute"].to_numpy()
+    disputes = int(dispute.max(initial=-1)) + 1
+    token = edges["token"].to_numpy() + disputes
+    size = int(token.max(initial=-1)) + 1
+    graph = coo_array((np.ones(len(dispute), np.int8), (dispute, token)), shape=(size, size))
+    component = connected_components(graph, directed=False)[1][dispute] if size else np.zeros(0, np.int64)
+    linked = pa.table({"dispute_id": edges["dispute_id"], "component": component.astype(np.int64)})
+    connection.register("linked_disputes", linked)
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE pair_groups AS "
+        "WITH named AS (SELECT component, min(dispute_id) AS pair FROM linked_disputes GROUP BY component), "
+        "grouped AS (SELECT DISTINCT l.dispute_id, n.pair FROM linked_disputes l JOIN named n USING (component)), "
+        f"everyone AS (SELECT DISTINCT dispute_id FROM disputes WHERE {known}) "
+        "SELECT dispute_id, coalesce(pair, dispute_id) AS pair, "
+        f"CAST(md5_number_lower(coalesce(pair, dispute_id)) % {PARTITIONS} AS INTEGER) AS part "
+        "FROM everyone LEFT JOIN grouped USING (dispute_id)"
+    )
+    connection.unregister("linked_disputes")
+
+
+def _code(column: str, codes: tuple[str, ...]) -> str:
+    """SQL for the position of a code in its list, -1 for null."""
+    return f"coalesce(enum_code(CAST({column} AS ENUM ({_listed(codes)})))::TINYINT, -1::TINYINT)"
+
+
+def _flag(column: str) -> str:
+    """SQL for a boolean as 1, 0, or -1 for null."""
+    return f"CAST(coalesce(CAST({column} AS TINYINT), -1) AS TINYINT)"
+
+
+def _time(column: str) -> str:
+    return f"coalesce({column}, {NEVER})"
+
+
+def _versions(table: str, row_id: str, columns: str, *, recorded: str = "recorded_at", known_at: int) -> str:
+    """The versions of a table known at ``known_at``, with the time from and until which each was the last word."""
+    return (
+        f"SELECT {row_id} AS row_id, dispute_id, known_from, known_until, {columns} FROM ("
+        f"SELECT *, {recorded} AS known_from, coalesce(lead({recorded}) OVER "
+        f"(PARTITION BY {row_id} ORDER BY {recorded}), {NEVER}) AS known_until "
+        f"FROM {table} WHERE {known_by(recorded, known_at)}) WHERE NOT coalesce(withdrawn, false)"
+    )
+
+
+def _cases(known_at: int) -> str:
+    bits = f"list_transform(list_distinct(stakes), lambda s: 1::BIGINT << enum_code(CAST(s AS ENUM ({_listed(STAKES)})))::BIGINT)"
+    columns = (
+        f"opened_at, {_code('channel', CHANNELS)} AS channel, {_code('kind', DISPUTE_KINDS)} AS kind, "
+        f"{_code('relation', RELATIONS)} AS relation, {_code('proximity', PROXIMITIES)} AS proximity, "
+        f"CAST(CASE WHEN stakes IS NULL THEN -1 ELSE coalesce(list_sum({bits}), 0) END AS BIGINT) AS stakes, "
+        "coalesce(amount_cny, 'nan'::DOUBLE) AS amount_cny, "
+        "coalesce(wage_arrears_months, 'nan'::DOUBLE) AS wage_arrears_months, "
+        "coalesce(unpaid_medical_cny, 'nan'::DOUBLE) AS unpaid_medical_cny, "
+        f"{_flag('minors_in_household')} AS minors_in_household, pair_token, "
+        "coalesce(pair_confidence, 0) AS confidence, area"
+    )
+    first = f"SELECT *, min(recorded_at) OVER (PARTITION BY dispute_id) AS first_recorded FROM disputes WHERE {known_by('recorded_at', known_at)}"
+    return _versions(f"({first})", "dispute_id", columns + ", first_recorded", known_at=known_at)
+
+
+def _listed(codes: tuple[str, ...]) -> str:
+    return ", ".join(f"'{code}'" for code in codes)
+
+
+def _events(known_at: int) -> str:
+    default = " ".join(f"WHEN '{name}' THEN {severity}" for name, severity in DEFAULT_SEVERITY.items())
+    columns = (
+        f"{_code('type', EVENT_TYPES)} AS type, occurred_at, {_code('channel', CHANNELS)} AS channel, "
+        f"CAST(coalesce(severity, CASE type {default} ELSE 0 END) AS TINYINT) AS severity, "
+        "CAST(coalesce(specifics, 0) AS TINYINT) AS specifics, "
+        "CAST(coalesce(CAST(alcohol AS TINYINT), 0) AS TINYINT) AS alcohol, "
+        f"{_time('due_at')} AS due_at, {_time('scheduled_at')} AS scheduled_at, "
+        f"coalesce({_code('assertion', ASSERTIONS)}, 0) <= 0 AS affirmed, "
+        f"list_contains([{_listed(CONDUCT_TYPES)}], type) AS is_conduct, "
+        f"list_contains([{_listed(HANDLING_TYPES)}], type) AS is_handling"
+    )
+    return _versions("events", "event_id", columns, known_at=known_at)
+
+
+def _petitions(known_at: int) -> str:
+    answered = f"answer_recorded_at IS NOT NULL AND {known_by('answer_recorded_at', known_at)}"
+    columns = (
+        f"lodged_at, due_at, CASE WHEN {answered} THEN answered_at ELSE {NEVER} END AS answered_at, "
+        f"CASE WHEN {answered} THEN answer_recorded_at ELSE {NEVER} END AS answer_recorded_at, "
+        f"{_flag('upheld')} AS upheld"
+    )
+    return _versions("petitions", "petition_id", columns, known_at=known_at)
+
+
+def _incidents(known_at: int) -> str:
+    return _versions(
+        "incidents", "incident_id", "occurred_at, type, coalesce(link_confidence, 0) AS link_confidence",
+        recorded="verified_at", known_at=known_at,
+    )  # fmt: skip

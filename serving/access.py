@@ -1,0 +1,120 @@
+"""Who may call what: tokens with a role and an area, stored as hashes only."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import tempfile
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+
+from features.errors import UserError
+from serving.problems import Problem
+
+TOKENS_FILE = "tokens.json"
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class Role(StrEnum):
+    """What a token's holder does."""
+
+    ROUTER = "router"
+    REVIEWER = "reviewer"
+    CARE = "care"
+    ANALYST = "analyst"
+    ADMIN = "admin"
+
+
+MAY_SCORE = frozenset({Role.ROUTER, Role.REVIEWER, Role.CARE, Role.ADMIN})
+MAY_READ_CASES = frozenset({Role.ROUTER, Role.REVIEWER, Role.CARE})
+EVERYONE = frozenset(Role)
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What one token allows: a role inside an area prefix ("" is everywhere) until a time."""
+
+    token_sha256: str
+    role: Role
+    area: str
+    expires_at_utc: str
+
+
+NO_TOKEN_NEEDED = Grant("", Role.REVIEWER, "", "9999-12-31T00:00:00+00:00")
+"""The grant of a service on loopback whose access control is off."""
+
+
+def create_token(home: Path, *, role: Role, area: str = "", lasting: timedelta = timedelta(days=30)) -> str:
+    """A new token, told once; its hash is kept in ``tokens.json``, replaced atomically."""
+    if area and not (area.isdigit() and len(area) <= 9):
+        raise UserError(f"--area {area!r} is not the beginning of a 9-digit township code")
+    token = f"dfs_{secrets.token_urlsafe(32)}"
+    expires = (datetime.now(UTC) + lasting).isoformat(timespec="seconds")
+    grants = [*_read(home / TOKENS_FILE), Grant(_hash(token), role, area, expires)]
+    home.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=home, prefix=".tokens-")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump([asdict(grant) for grant in grants], file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    Path(name).replace(home / TOKENS_FILE)
+    return token
+
+
+class Door:
+    """Checks the token of a request; sees new and removed tokens without a restart."""
+
+    def __init__(self, home: Path, *, open_to_all: bool) -> None:
+        self._path = home / TOKENS_FILE
+        self._open = open_to_all
+        self._stamp: tuple[int, int] | None = None
+        self._grants: dict[str, Grant] = {}
+
+    def grant(self, authorization: str | None) -> Grant:
+        """The grant of an ``Authorization`` header.  Raises Problem 401 for a missing, unknown or expired token."""
+        if self._open:
+            return NO_TOKEN_NEEDED
+        scheme, _, token = (authorization or "").partition(" ")
+        found = self._current().get(_hash(token)) if scheme.lower() == "bearer" else None
+        if found is None or datetime.fromisoformat(found.expires_at_utc) <= datetime.now(UTC):
+            raise Problem(401, "send Authorization: Bearer TOKEN; `defuse token create` makes one")
+        return found
+
+    def _current(self) -> dict[str, Grant]:
+        stamp = _stamp(self._path)
+        if stamp != self._stamp:
+            self._grants = {grant.token_sha256: grant for grant in _read(self._path)}
+            self._stamp = stamp
+        return self._grants
+
+
+def demand(grant: Grant, roles: frozenset[Role], *, area: str | None = None) -> None:
+    """Raise Problem 403 unless the grant has one of the roles and its area holds the case's."""
+    if grant.role not in roles:
+        raise Problem(403, f"the role {grant.role} may not do this; {', '.join(sorted(roles))} may")
+    if area is not None and not area.startswith(grant.area):
+        raise Problem(403, "the case lies outside the area of this token")
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_mtime_ns, status.st_ino
+
+
+def _read(path: Path) -> list[Grant]:
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return []
+    return [Grant(**entry | {"role": Role(entry["role"])}) for entry in content]

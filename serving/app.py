@@ -1,0 +1,164 @@
+"""The routes as a plain ASGI app, mounted in the BentoML service."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Match, Route
+
+from features.errors import UserError
+from serving.access import EVERYONE, MAY_READ_CASES, MAY_SCORE, Door, Grant, demand
+from serving.desk import Desk
+from serving.page import review_page
+from serving.problems import Problem, problem_of
+
+BODY_LIMIT = 1 << 20
+BATCH_BODY_LIMIT = 16 << 20
+BATCH_CASES = 1_000
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src data:; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+}
+log = logging.getLogger("defuse.serving")
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def make_app() -> Starlette:
+    """The app, not yet open: the service gives it a ``desk`` and a ``door`` when it starts."""
+    app = Starlette(
+        routes=[
+            Route("/v1/score", _guarded(score), methods=["POST"]),
+            Route("/v1/score/batch", _guarded(score_batch), methods=["POST"]),
+            Route("/v1/assessments/{assessment_id}", _guarded(find), methods=["GET"]),
+            Route("/v1/model", _guarded(model), methods=["GET"]),
+            Route("/review/{assessment_id}", _guarded(review), methods=["GET"]),
+            Route("/", _guarded(home), methods=["GET"]),
+            Route("/{path:path}", _guarded(unknown_route), methods=METHODS),
+        ],
+    )
+    app.state.desk = None
+    app.state.door = None
+    return app
+
+
+async def score(request: Request) -> Response:
+    """``POST /v1/score``: one case record to one assessment."""
+    desk, grant = _desk(request), _grant(request)
+    demand(grant, MAY_SCORE)
+    return _json(desk.score(await _body(request, BODY_LIMIT), grant))
+
+
+async def score_batch(request: Request) -> Response:
+    """``POST /v1/score/batch``: many case records, an assessment or a problem for each, in order."""
+    desk, grant = _desk(request), _grant(request)
+    demand(grant, MAY_SCORE)
+    try:
+        content = json.loads(await _body(request, BATCH_BODY_LIMIT))
+    except ValueError:
+        raise Problem(400, "the body is not JSON") from None
+    cases = content.get("cases") if isinstance(content, dict) and set(content) == {"cases"} else None
+    if not isinstance(cases, list) or len(cases) > BATCH_CASES:
+        raise Problem(422, f'send {{"cases": [...]}} with at most {BATCH_CASES} case records')
+    results = [
+        {"assessment": answer} if error is None else {"problem": _problem(error).to_record()}
+        for answer, error in desk.score_all(cases, grant)
+    ]
+    return _json({"results": results})
+
+
+async def find(request: Request) -> Response:
+    """``GET /v1/assessments/{id}``: a stored assessment."""
+    return _json(_found(request))
+
+
+async def review(request: Request) -> Response:
+    """``GET /review/{id}``: the same for people."""
+    return HTMLResponse(review_page(_found(request)), headers=HEADERS)
+
+
+async def model(request: Request) -> Response:
+    """``GET /v1/model``: what is in force."""
+    demand(_grant(request), EVERYONE)
+    return _json(_desk(request).model_record())
+
+
+async def home(_request: Request) -> Response:
+    """``GET /``: on to what is in force."""
+    return RedirectResponse("/v1/model", headers=HEADERS)
+
+
+async def unknown_route(request: Request) -> Response:
+    """Any other path or method: a problem document as well."""
+    others = [route for route in request.app.routes[:-1] if route.matches(request.scope)[0] is Match.PARTIAL]
+    if others:
+        raise Problem(405, f"this route takes {', '.join(sorted(others[0].methods))}")
+    raise Problem(404, "there is no such route")
+
+
+def _found(request: Request) -> dict[str, Any]:
+    grant = _grant(request)
+    demand(grant, MAY_READ_CASES)
+    return _desk(request).find(request.path_params["assessment_id"], grant)
+
+
+def _guarded(handler: Handler) -> Handler:
+    """The handler with every error turned into a problem document; a bug is logged without the request's content."""
+
+    async def guarded(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except Exception as error:
+            return _problem(error).response()
+
+    return guarded
+
+
+def _problem(error: Exception) -> Problem:
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, UserError):
+        return problem_of(error)
+    log.error("a bug in the service: %s", type(error).__name__, exc_info=error if log.isEnabledFor(10) else None)
+    return Problem(500, "the service failed; the request was not answered and may be sent again")
+
+
+def _desk(request: Request) -> Desk:
+    desk: Desk | None = request.app.state.desk
+    if desk is None:
+        raise Problem(503, "no verified model is in force: see /readyz")
+    return desk
+
+
+def _grant(request: Request) -> Grant:
+    door: Door | None = request.app.state.door
+    if door is None:
+        raise Problem(503, "the service is starting")
+    return door.grant(request.headers.get("authorization"))
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    """The body of a JSON request, at most ``limit`` bytes, also when it comes in chunks."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise Problem(415, "send Content-Type: application/json")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise Problem(413, f"at most {limit} bytes")
+    return bytes(body)
+
+
+def _json(content: dict[str, Any]) -> Response:
+    body = json.dumps(content, ensure_ascii=False, allow_nan=False).encode()
+    return Response(body, media_type="application/json", headers=HEADERS)

@@ -1,0 +1,203 @@
+"""One scored case as a plain record, and the view of it that each role may see."""
+
+from __future__ import annotations
+
+import math
+import uuid
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from features.catalogue import BY_ID
+from features.clock import HOUR_US, format_time
+from features.indicator import Bilingual
+from serving.policy import Policy, offers
+from serving.wording import plain_value, sentence
+from training.artifact.floors import BY_ID as FLOOR_BY_ID
+from training.artifact.model import RiskModel
+from training.artifact.tiers import Tier
+
+SCHEMA_VERSION = 1
+MOST_REASONS = 10
+CARE_ROLES = frozenset({"care"})
+
+
+@dataclass(frozen=True)
+class Part:
+    """One indicator's part in a score: its value (NaN = unknown), contribution (log-odds) and evidence row ids."""
+
+    indicator: str
+    value: float
+    contribution: float
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Everything computed for one case at one time; what each role sees is a view of it.
+
+    ``floors`` are those that hold, with their evidence; ``care_rows`` are ids only the care role may see.
+    """
+
+    dispute_id: str
+    as_of: int
+    probability: float
+    interval: tuple[float, float]
+    margin: float
+    base_margin: float
+    tier: Tier
+    parts: tuple[Part, ...]
+    floors: tuple[tuple[str, tuple[str, ...]], ...]
+    thin: bool
+    violent_family_tie: bool
+    care_rows: frozenset[str]
+
+    def to_record(self) -> dict[str, Any]:
+        """The same as a plain record for JSON: NaN is null, sets are sorted lists."""
+        record = asdict(self)
+        record["care_rows"] = sorted(self.care_rows)
+        for part in record["parts"]:
+            part["value"] = None if math.isnan(part["value"]) else part["value"]
+        return record
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> Scored:
+        """The scored case of a plain record."""
+        parts = tuple(
+            Part(
+                part["indicator"],
+                math.nan if part["value"] is None else part["value"],
+                part["contribution"],
+                tuple(part["evidence"]),
+            )
+            for part in record["parts"]
+        )
+        changed = {
+            "interval": tuple(record["interval"]),
+            "tier": Tier(record["tier"]),
+            "parts": parts,
+            "floors": tuple((name, tuple(rows)) for name, rows in record["floors"]),
+            "care_rows": frozenset(record["care_rows"]),
+        }
+        return cls(**record | changed)
+
+
+def assessment(
+    scored: Scored,
+    model: RiskModel,
+    policy: Policy,
+    *,
+    version: str,
+    role: str,
+    assessment_id: str | None = None,
+    scored_at: int,
+) -> dict[str, Any]:
+    """The assessment of a scored case as a role may see it, ready for JSON.
+
+    For every role but care, the self-harm indicator folds into ``other_contribution`` and its floor, offers and row
+    ids are absent (charter rule 10).
+    """
+    care = role in CARE_ROLES
+    shown = [part for part in scored.parts if care or not BY_ID[part.indicator].care_only]
+    reasons = sorted(shown, key=lambda part: (-abs(part.contribution), part.indicator))[:MOST_REASONS]
+    floors = [one for one in scored.floors if care or not FLOOR_BY_ID[one[0]].care_only]
+    hidden = frozenset() if care else scored.care_rows
+    listed = math.fsum(part.contribution for part in reasons)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "assessment_id": assessment_id or f"a-{uuid.uuid4().hex}",
+        "dispute_id": scored.dispute_id,
+        "as_of": format_time(scored.as_of),
+        "scored_at": format_time(scored_at),
+        "model": {
+            "name": model.contract.name,
+            "version": version,
+            "digest": model.digest,
+            "catalogue": model.contract.provenance.catalogue_digest,
+            "synthetic": model.contract.provenance.synthetic,
+        },
+        "probability": scored.probability,
+        "interval": list(scored.interval),
+        "base_rate": model.contract.base_rate,
+        "tier": scored.tier.value,
+        "floors": [_floor(name, rows, hidden) for name, rows in floors],
+        "margin": scored.margin,
+        "base_margin": scored.base_margin,
+        "reasons": [_reason(part, model, hidden) for part in reasons],
+        "other_contribution": math.fsum(part.contribution for part in scored.parts) - listed,
+        "cautions": [_both(code, words) for code, words in _cautions(scored, model)],
+        "routing": _routing(scored, policy, shown, floors),
+    }
+
+
+def _reason(part: Part, model: RiskModel, hidden: frozenset[str]) -> dict[str, Any]:
+    indicator = BY_ID[part.indicator]
+    words = sentence(indicator, part.value)
+    column = next(one for one in model.contract.columns if one.indicator == part.indicator)
+    return {
+        "indicator": part.indicator,
+        "name": {"en": indicator.title.en, "zh": indicator.title.zh},
+        "sentence": {"en": words.en, "zh": words.zh},
+        "value": plain_value(indicator, part.value),
+        "typical": plain_value(indicator, column.typical),
+        "contribution": part.contribution,
+        "evidence": [row for row in part.evidence if row not in hidden],
+    }
+
+
+def _floor(name: str, rows: tuple[str, ...], hidden: frozenset[str]) -> dict[str, Any]:
+    floor = FLOOR_BY_ID[name]
+    return {
+        "floor": name,
+        "rule": {"en": floor.rule.en, "zh": floor.rule.zh},
+        "tier": None if floor.tier is None else floor.tier.value,
+        "evidence": [row for row in rows if row not in hidden],
+    }
+
+
+def _cautions(scored: Scored, model: RiskModel) -> list[tuple[str, Bilingual]]:
+    found = []
+    if scored.thin:
+        found.append(("thin_record", Bilingual("The record is thin: contact the parties before relying on the score",
+                                               "记录不足:在参考评分前请先联系当事人")))  # fmt: skip
+    columns = {column.indicator: column for column in model.contract.columns}
+    for part in scored.parts:
+        column = columns[part.indicator]
+        outside = column.low is not None and column.high is not None and not column.low <= part.value <= column.high
+        if outside and not math.isnan(part.value) and not BY_ID[part.indicator].care_only:
+            title = BY_ID[part.indicator].title
+            found.append((f"outside_training_range:{part.indicator}", Bilingual(
+                f"{title.en}: the value lies outside what the model was trained on", f"{title.zh}:数值超出训练范围"
+            )))  # fmt: skip
+    if model.contract.provenance.synthetic:
+        found.append(("synthetic_model", Bilingual("SYNTHETIC: the model was trained on simulated records",
+                                                   "SYNTHETIC:模型由模拟记录训练")))  # fmt: skip
+    return found
+
+
+def _both(code: str, words: Bilingual) -> dict[str, Any]:
+    return {"caution": code, "sentence": {"en": words.en, "zh": words.zh}}
+
+
+def _routing(
+    scored: Scored, policy: Policy, shown: list[Part], floors: list[tuple[str, tuple[str, ...]]]
+) -> dict[str, Any]:
+    route = policy.route(scored.tier)
+    raising = sorted(
+        (part for part in shown if part.contribution > 0 and part.value > 0), key=lambda p: -p.contribution
+    )
+    supports = tuple(name for part in raising[:5] for name in BY_ID[part.indicator].support)
+    elevated = scored.tier in (Tier.RED, Tier.ORANGE, Tier.YELLOW)
+    held = [FLOOR_BY_ID[name] for name, _ in floors]
+    actions = offers(
+        route,
+        supports if elevated else (),
+        tuple(offer for floor in held for offer in floor.offers),
+        violent_family_tie=scored.violent_family_tie,
+    )
+    hours = min([route.due_hours, *(floor.within_hours for floor in held if floor.within_hours is not None)])
+    return {
+        "actions": [action.value for action in actions],
+        "due": format_time(scored.as_of + round(hours * HOUR_US)),
+        "owner_rank": route.owner_rank,
+        "policy": policy.version,
+    }

@@ -1,0 +1,79 @@
+"""The assessments that were given, written durably before they are answered, only ever appended to."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+from features.errors import MissingInput
+from serving.assessment import Scored
+
+TABLE = """
+CREATE TABLE IF NOT EXISTS assessments (
+    assessment_id TEXT PRIMARY KEY,
+    scored_at INTEGER NOT NULL,
+    area TEXT NOT NULL,
+    model_digest TEXT NOT NULL,
+    model_version TEXT NOT NULL,
+    scored TEXT NOT NULL
+) STRICT
+"""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One stored assessment: who it was for is not in it, what was computed is."""
+
+    assessment_id: str
+    scored_at: int
+    area: str
+    model_digest: str
+    model_version: str
+    scored: Scored
+
+
+class AssessmentLog:
+    """The log of one home, in SQLite (WAL, every commit on disk before the answer)."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = FULL")
+        self._connection.execute(TABLE)
+
+    def append(self, entries: list[Entry]) -> None:
+        """Write some assessments in one transaction."""
+        rows = [
+            (e.assessment_id, e.scored_at, e.area, e.model_digest, e.model_version,
+             json.dumps(e.scored.to_record(), ensure_ascii=False, allow_nan=False))
+            for e in entries
+        ]  # fmt: skip
+        with self._connection:
+            self._connection.execute("BEGIN")
+            self._connection.executemany("INSERT INTO assessments VALUES (?, ?, ?, ?, ?, ?)", rows)
+            self._connection.execute("COMMIT")
+
+    def find(self, assessment_id: str) -> Entry:
+        """The stored assessment of an id.  Raises MissingInput where there is none."""
+        row = self._connection.execute(
+            "SELECT * FROM assessments WHERE assessment_id = ?", (assessment_id,)
+        ).fetchone()  # fmt: skip
+        if row is None:
+            raise MissingInput("there is no assessment of this id")
+        return Entry(*row[:5], Scored.from_record(json.loads(row[5])))
+
+    def is_writable(self) -> bool:
+        """Whether an entry could be written now."""
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._connection.close()

@@ -1,0 +1,96 @@
+"""Routing: who acts by when, and which offers of help.  The vocabulary is closed; every output is support."""
+
+from __future__ import annotations
+
+import tomllib
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from features.errors import InvalidConfiguration
+from training.artifact.tiers import Tier
+
+POLICY_FILE = "policy.toml"
+
+
+class Action(StrEnum):
+    """Every offer or duty there is.  An action outside this list is a configuration error."""
+
+    MEDIATION = "mediation"
+    SENIOR_MEDIATION = "senior_mediation"
+    LEGAL_AID = "legal_aid"
+    PROTECTION_ORDER_HELP = "protection_order_help"
+    PSYCHOLOGICAL = "psychological"
+    HARDSHIP_AID = "hardship_aid"
+    HOUSING = "housing"
+    CHILD_SUPPORT = "child_support"
+    LABOUR_ARBITRATION = "labour_arbitration"
+    ENFORCEMENT_HELP = "enforcement_help"
+    SUPERVISION = "supervision"
+    FOLLOW_UP_OFFERED = "follow_up_offered"
+
+
+PROTECTION_FIRST = (Action.LEGAL_AID, Action.PROTECTION_ORDER_HELP)
+
+
+class Route(BaseModel):
+    """What a tier asks for: usual offers, who owns the case, and within how many hours."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    actions: tuple[Action, ...]
+    owner_rank: str = Field(min_length=1)
+    due_hours: float = Field(gt=0)
+
+
+class Policy(BaseModel):
+    """The routing policy: one route a tier.  Deadlines are those of the Hebi ladder: 4 h, 9 d, 15 d, 30 d."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: str = "default-1"
+    red: Route = Route(
+        actions=(Action.SENIOR_MEDIATION, Action.FOLLOW_UP_OFFERED), owner_rank="county_lead", due_hours=4
+    )
+    orange: Route = Route(
+        actions=(Action.SENIOR_MEDIATION, Action.FOLLOW_UP_OFFERED), owner_rank="township_lead", due_hours=9 * 24
+    )
+    yellow: Route = Route(actions=(Action.MEDIATION,), owner_rank="senior_mediator", due_hours=15 * 24)
+    blue: Route = Route(actions=(Action.MEDIATION,), owner_rank="mediator", due_hours=30 * 24)
+    contact_first: Route = Route(actions=(Action.FOLLOW_UP_OFFERED,), owner_rank="mediator", due_hours=4)
+
+    def route(self, tier: Tier) -> Route:
+        """The route of a tier."""
+        return getattr(self, tier.value)
+
+
+def read_policy(home: Path) -> Policy:
+    """The policy of ``policy.toml`` in a home, or the default where there is none.
+
+    Raises InvalidConfiguration with every fault, such as an action outside the vocabulary.
+    """
+    path = home / POLICY_FILE
+    if not path.exists():
+        return Policy()
+    try:
+        return Policy.model_validate(tomllib.loads(path.read_text("utf-8")))
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidConfiguration(f"{path} is not TOML: {error}") from None
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise InvalidConfiguration(f"{path} is not a policy: {faults}") from None
+
+
+def offers(
+    route: Route, supports: tuple[str, ...], floor_offers: tuple[str, ...], *, violent_family_tie: bool
+) -> tuple[Action, ...]:
+    """The offers of a case in order, each once: floors first, then what its reasons call for, then the tier's own.
+
+    Where a family tie meets injury, threat or strangulation, legal aid and protection come before joint mediation.
+    """
+    wanted = [*floor_offers, *supports, *route.actions]
+    ordered = list(dict.fromkeys(Action(name) for name in wanted))
+    if violent_family_tie:
+        ordered = [*PROTECTION_FIRST, *(action for action in ordered if action not in PROTECTION_FIRST)]
+    return tuple(ordered)

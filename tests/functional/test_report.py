@@ -1,0 +1,289 @@
+"""The report as a reader gets it: self-contained, SYNTHETIC said, and no number that its JSON twin does not hold."""
+
+import base64
+import html
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from training.alarms import shuffled_label_probe
+from training.contributions import IndicatorName, summarise_contributions
+from training.coverage import measure_coverage
+from training.evaluation import evaluate
+from training.evaluation_record import ReportRecord, RunFacts, SplitFacts
+from training.frequencies import DENOMINATORS
+from training.held_out import DAY_US, HOUR_US, NEVER_US, HeldOutRows, Scores
+from training.report import render_html, render_model_card, write_report
+from training.wording import number
+
+EXPERIMENT = "# <script>alert(1)</script> why ninety days\n[label]\nhorizon_days = 90\n"
+
+
+def _evaluation(seed):
+    generator = np.random.default_rng(seed)
+    n_rows = 5000
+    dispute = np.sort(generator.integers(0, 900, n_rows))
+    margin = -4 + generator.normal(size=900)[dispute] + 0.4 * generator.normal(size=n_rows)
+    label = (generator.random(n_rows) < expit(margin)).astype(np.int8)
+    as_of = 1_704_038_400_000_000 + generator.integers(0, 90, n_rows) * DAY_US
+    incident = np.where(label == 1, as_of + generator.choice([HOUR_US, 40 * DAY_US], n_rows), NEVER_US)
+    rows = HeldOutRows(dispute=dispute, pair=dispute % 500, as_of_us=as_of, incident_at_us=incident, label=label)
+    points = np.clip(np.round(margin + generator.normal(size=n_rows)), -6, 0)
+    positive = label == 1
+    coverage = measure_coverage(
+        incident_dispute=np.r_[np.full(40, -1), dispute[positive][:60]],
+        incident_at_us=np.r_[as_of[:40], incident[positive][:60]],
+        row_dispute=dispute,
+        row_as_of_us=as_of,
+    )
+    return evaluate(
+        rows,
+        rankers={
+            "lightgbm": Scores(score=margin, probability=expit(margin)),
+            "points": Scores(score=points, probability=expit(0.6 * points - 2)),
+        },
+        draws=80,
+        seed=seed,
+        coverage=coverage,
+        leak_probe=shuffled_label_probe(label=label, score=margin, dispute=dispute, permutations=50),
+    )
+
+
+def _contributions(seed):
+    generator = np.random.default_rng(seed)
+    value = generator.integers(0, 4, (120, 6)).astype(float)
+    value[generator.random(value.shape) < 0.2] = np.nan
+    contribution = np.where(np.isnan(value), 0.0, value - 1.5) * np.array([0.4, -0.3, 0.2, 0.1, 0.05, 0.0])
+    names = [
+        IndicatorName(indicator=f"B{place:02d}", en=f"Indicator {word}", zh="指标")
+        for place, word in enumerate("abcdef", start=1)
+    ]
+    return summarise_contributions(contribution, value, names=names, most=4)
+
+
+def _record(*, seed=1, synthetic=True):
+    evaluation = _evaluation(seed)
+    held = {
+        "n_rows": evaluation.n_rows,
+        "n_positive_rows": evaluation.n_positive_rows,
+        "n_disputes": evaluation.n_disputes,
+        "n_events": evaluation.n_events,
+    }
+    nothing = dict.fromkeys(held, 0)
+    train, embargo, test, end = (f"{day}T16:00:00Z" for day in ("2021-12-31", "2023-04-30", "2023-12-31", "2024-03-31"))
+    run = RunFacts(
+        run_id="run-77",
+        created_at_utc="2026-05-02T08:00:00Z",
+        model_name="defuse",
+        model_digest="sha256:aa11",
+        data_digests={"events": "sha256:bb22"},
+        experiment_name="demo.toml",
+        experiment_text=EXPERIMENT,
+        synthetic=synthetic,
+        horizon_days=90,
+        label_delay_days=150,
+        sampling_rate=0.1,
+        splits=(
+            SplitFacts(name="train", starts_at=train, ends_at=embargo, **held),
+            SplitFacts(name="embargo", starts_at=embargo, ends_at=test, **nothing),
+            SplitFacts(name="test", starts_at=test, ends_at=end, **held),
+        ),
+        features=("A02", "B03"),
+    )  # fmt: skip
+    return ReportRecord(run=run, evaluation=evaluation, contributions=_contributions(seed), cautions=("One more.",))
+
+
+@pytest.fixture(scope="module")
+def record():
+    return _record()
+
+
+@pytest.fixture(scope="module")
+def page(record):
+    return render_html(record)
+
+
+@pytest.fixture(scope="module")
+def card(record):
+    return render_model_card(record)
+
+
+def text_of(page):
+    """What a reader sees: no style, no tags, no pictures, one space between words."""
+    bare = re.sub(r"<style>.*?</style>", " ", page, flags=re.S)
+    bare = re.sub(r"</?(?:strong|span|code)\b[^>]*>", "", bare)
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]*>", " ", bare)))
+
+
+def numbers_in(text):
+    """The numbers of a text, each with its per cent sign, without its sign."""
+    return set(re.findall(r"(?<![\w.])\d+(?:,\d{3})*(?:\.\d+)?%?", text.replace("，", " ")))
+
+
+@dataclass
+class Twin:
+    """Every way in which a number of the JSON twin may be written on a page."""
+
+    written: set
+
+    @classmethod
+    def of(cls, text):
+        twin = cls(written={f"{per:,}" for per in DENOMINATORS} | {"95%", "0", "0%"})
+        twin._walk(json.loads(text))
+        return twin
+
+    def _walk(self, node):
+        if isinstance(node, dict):
+            for name, value in node.items():
+                self._walk(name)
+                self._walk(value)
+        elif isinstance(node, list):
+            for value in node:
+                self._walk(value)
+        elif isinstance(node, str):
+            self.written |= numbers_in(node) | set(re.findall(r"\d+", node))
+            if re.match(r"\d{4}-\d\d-\d\dT", node):
+                local = datetime.fromisoformat(node).astimezone(timezone(timedelta(hours=8)))
+                self.written |= set(local.strftime("%Y %m %d").split())
+        elif isinstance(node, bool) or node is None:
+            return
+        elif isinstance(node, int):
+            self.written |= {f"{node:,}", str(node)}
+        else:
+            self._float(abs(node))
+
+    def _float(self, value):
+        units = ("share", "share of rows", "ratio", "probability")
+        told = {number(value, unit=unit) for unit in units} | {f"{value:,.0f}", f"{value:g}"}
+        told |= {f"{round(value * per):,}" for per in DENOMINATORS} if value <= 1 else set()
+        self.written |= told
+
+
+def strangers(page, twin_text):
+    return numbers_in(text_of(page)) - Twin.of(twin_text).written
+
+
+def test_every_number_of_the_page_comes_from_its_json_twin(record, page):
+    shown = numbers_in(text_of(page))
+    assert len(shown) > 150
+    assert strangers(page, record.model_dump_json()) == set()
+
+
+def test_a_number_from_elsewhere_is_found_out(record, page):
+    twin = record.model_dump_json()
+    auc = f"{record.evaluation.find('auc', ranker='lightgbm').value:.3f}"
+    forged = page.replace(auc, "0.98765")
+    assert strangers(forged, twin) == {"0.98765"}
+    other = render_html(_record(seed=2))
+    assert len(strangers(other, twin)) > 40
+
+
+def test_the_model_card_says_what_the_page_says(record, page, card):
+    shown = numbers_in(text_of(page))
+    assert numbers_in(re.sub(r"\*\*", "", card)) - shown == set()
+    phrases = re.findall(r"[-+]?[\d.]+(?:%| in 1,000)? \([-+\d.%]+ to [-+\d.%]+\)", card)
+    assert len(phrases) > 60
+    told = text_of(page)
+    assert [phrase for phrase in phrases if phrase not in told] == []
+    auc = record.evaluation.find("auc", ranker="lightgbm")
+    assert f"| AUC | {auc.value:.3f} ({auc.low:.3f} to {auc.high:.3f}) |" in card
+
+
+def test_the_page_loads_nothing_and_runs_nothing(page):
+    assert "<script" not in page and "<link" not in page and "@import" not in page and "url(" not in page
+    assert re.findall(r"https?://", page) == []
+    sources = re.findall(r'(?:src|href)="([^"]{0,30})', page)
+    assert len(sources) == 5
+    assert all(source.startswith("data:image/svg+xml;base64,") for source in sources)
+    assert "&lt;script&gt;alert(1)" in page
+
+
+def pictures(page):
+    found = re.findall(r'src="data:image/svg\+xml;base64,([^"]+)"', page)
+    return [base64.b64decode(picture).decode() for picture in found]
+
+
+def test_synthetic_stands_on_every_title_caption_and_finding(page, card):
+    places = re.findall(r"<(?:caption|figcaption|h1|title)[^>]*>(.*?)</(?:caption|figcaption|h1|title)>", page, re.S)
+    places += re.findall(r'alt="([^"]*)"', page)
+    places += re.findall(r"<li>(?=<span class=\"tag\")(.*?)</li>", page, re.S)
+    assert len(places) > 25
+    assert [place for place in places if "SYNTHETIC" not in place] == []
+    findings = re.findall(r'<ul class="findings.*?</ul>', page, re.S)
+    assert sum(part.count("<li>") for part in findings) == sum(part.count('class="tag"') for part in findings) > 6
+    assert all("<!-- SYNTHETIC" in picture for picture in pictures(page))
+    assert all(
+        "SYNTHETIC" in line
+        for line in card.splitlines()
+        if line.startswith(("# ", "## ")) and re.search("All|Cover", line)
+    )
+
+
+def test_real_records_are_not_called_synthetic():
+    real = _record(synthetic=False)
+    page = render_html(real)
+    assert "SYNTHETIC" not in page and "合成" not in page
+    assert not any("SYNTHETIC" in picture for picture in pictures(page))
+    assert "SYNTHETIC" not in render_model_card(real)
+
+
+def test_the_words_keep_the_charter(page, card):
+    for text in (text_of(page), card):
+        assert "accuracy" not in text.lower() and "no risk" not in text.lower()
+        assert "no elevated signal in the records" in text
+        assert "cases, never people" in text
+        assert "not better" in text and "摘要" in text
+
+
+def test_an_alarm_is_told_first(record):
+    alarm = {
+        "metric": "auc", "ranker": "lightgbm", "value": 0.95, "limit": 0.9,
+        "message_en": "AUC above 0.90 is too good.", "message_zh": "好得不可信",
+    }  # fmt: skip
+    changed = ReportRecord.model_validate(
+        record.model_dump() | {"evaluation": record.evaluation.model_dump() | {"alarms": [alarm]}}
+    )
+    page = render_html(changed)
+    assert page.index("AUC above 0.90 is too good.") < page.index('id="summary"')
+    assert "AUC above 0.90 is too good." in render_model_card(changed)
+    assert strangers(page, changed.model_dump_json()) == set()
+
+
+def test_dates_are_read_in_shanghai(page):
+    assert "2022-01-01" in page and "2021-12-31" not in text_of(page)
+
+
+def test_a_run_without_events_coverage_or_contributions_still_has_a_page(record):
+    rows = HeldOutRows(
+        dispute=np.arange(300),
+        pair=np.arange(300),
+        as_of_us=np.full(300, 1_704_038_400_000_000),
+        incident_at_us=np.full(300, NEVER_US),
+        label=np.zeros(300, dtype=np.int8),
+    )
+    score = np.linspace(-8, -4, 300)
+    rankers = {name: Scores(score=score, probability=expit(score)) for name in ("lightgbm", "points")}
+    quiet = ReportRecord(run=record.run, evaluation=evaluate(rows, rankers=rankers, draws=10))
+    page = render_html(quiet)
+    assert "too few to say" in page and "no event" in page
+    assert "nan" not in text_of(page).lower() and "None" not in text_of(page)
+    assert strangers(page, quiet.model_dump_json()) == set()
+
+
+def test_the_files_are_written_and_the_same_record_gives_the_same_bytes(record, tmp_path):
+    first = write_report(record, out=tmp_path / "a" / "b")
+    again = write_report(record, out=tmp_path / "c")
+    assert [path.name for path in (first.html, first.json, first.model_card)] == [
+        "report.html",
+        "report.json",
+        "model_card.md",
+    ]
+    for one, other in ((first.html, again.html), (first.json, again.json), (first.model_card, again.model_card)):
+        assert one.read_bytes() == other.read_bytes()
+    assert "NaN" not in first.json.read_text(encoding="utf-8")
+    assert ReportRecord.model_validate_json(first.json.read_text(encoding="utf-8")) == record

@@ -1,0 +1,125 @@
+"""Saving a model as LightGBM text and JSON under its digest, and loading it back only if every byte is right."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import lightgbm as lgb
+from pydantic import ValidationError
+
+from features import catalogue
+from features.errors import MissingInput, ModelNotVerified
+from training.artifact.contract import SCHEMA_VERSION, ModelContract
+from training.artifact.model import RiskModel
+
+BOOSTER_FILE = "booster.txt"
+CONTRACT_FILE = "model.json"
+CHAMPION_FILE = "champion.json"
+
+
+def save_model(booster_text: str, contract: ModelContract, models: Path) -> Path:
+    """Write the model under ``models/<digest>/`` in one step and return that folder.
+
+    Saving the same model again changes nothing.
+    """
+    text = json.dumps(contract.model_dump(mode="json"), ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+    target = models / _digest(booster_text.encode(), text.encode())
+    if target.exists():
+        return target
+    models.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(dir=models, prefix=".saving-"))
+    (work / BOOSTER_FILE).write_text(booster_text, "utf-8")
+    (work / CONTRACT_FILE).write_text(text, "utf-8")
+    try:
+        work.rename(target)
+    except OSError:
+        shutil.rmtree(work)
+        if not target.exists():
+            raise
+    return target
+
+
+def load_model(folder: Path | str) -> RiskModel:
+    """The verified model of a folder named by its digest.
+
+    Raises MissingInput where a file is absent, ModelNotVerified where a byte, the contract or the catalogue differs
+    from what the model was trained with.
+    """
+    folder = Path(folder)
+    try:
+        booster_bytes = (folder / BOOSTER_FILE).read_bytes()
+        contract_bytes = (folder / CONTRACT_FILE).read_bytes()
+    except FileNotFoundError as error:
+        raise MissingInput(f"no model in {folder}: {Path(error.filename).name} is absent") from None
+    digest = _digest(booster_bytes, contract_bytes)
+    if folder.name != digest:
+        raise ModelNotVerified(
+            f"the model in {folder} has the digest {digest[:12]}, not the one it is stored under: a file was changed "
+            "or damaged; restore it from the registry or promote another version"
+        )
+    contract = _contract(contract_bytes, booster_bytes, folder)
+    return RiskModel(_booster(booster_bytes, folder), contract, digest=digest)
+
+
+def _digest(booster: bytes, contract: bytes) -> str:
+    return hashlib.sha256(
+        hashlib.sha256(booster).digest() + hashlib.sha256(contract).digest()
+    ).hexdigest()  # fmt: skip
+
+
+def _contract(data: bytes, booster: bytes, folder: Path) -> ModelContract:
+    try:
+        contract = ModelContract.model_validate_json(data)
+    except ValidationError as error:
+        raise ModelNotVerified(f"the contract of {folder} is not one: {error.error_count()} faults") from None
+    if contract.schema_version != SCHEMA_VERSION:
+        raise ModelNotVerified(f"{folder} has contract version {contract.schema_version}, this code {SCHEMA_VERSION}")
+    if contract.booster_sha256 != hashlib.sha256(booster).hexdigest():
+        raise ModelNotVerified(f"the trees of {folder} are not those its contract names")
+    if contract.provenance.catalogue_digest != catalogue.digest():
+        raise ModelNotVerified(
+            f"{folder} was trained with another catalogue of indicators than this code holds: train again, or serve "
+            "it with the code it was trained with"
+        )
+    return contract
+
+
+def _booster(data: bytes, folder: Path) -> lgb.Booster:
+    try:
+        return lgb.Booster(model_str=data.decode("utf-8"))
+    except (lgb.basic.LightGBMError, UnicodeDecodeError) as error:
+        raise ModelNotVerified(f"the trees of {folder} can't be read: {type(error).__name__}") from None
+
+
+def read_champion(home: Path) -> dict[str, str]:
+    """What is in force: ``{"version", "digest"}`` from ``champion.json``.  Raises MissingInput where there is none."""
+    try:
+        return json.loads((home / CHAMPION_FILE).read_text("utf-8"))
+    except FileNotFoundError:
+        raise MissingInput(f"no model is in force under {home}: run `defuse train`, or `defuse promote`") from None
+    except json.JSONDecodeError:
+        raise ModelNotVerified(
+            f"{home / CHAMPION_FILE} is damaged: run `defuse promote` or `defuse rollback`"
+        ) from None
+
+
+def write_champion(home: Path, champion: dict[str, str]) -> None:
+    """Put a version in force: the file is replaced atomically, so that a kill leaves the former one."""
+    home.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=home, prefix=".champion-")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump(champion, file, ensure_ascii=False, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    Path(name).replace(home / CHAMPION_FILE)
+
+
+def load_champion(home: Path) -> tuple[RiskModel, dict[str, str]]:
+    """The verified model in force and its entry in ``champion.json``."""
+    champion = read_champion(home)
+    return load_model(home / "models" / champion["digest"]), champion

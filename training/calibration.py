@@ -1,0 +1,152 @@
+"""Calibration by cross-fitting over pairs: intercept and slope, tier cut-offs and the interval of a margin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.model_selection import GroupKFold
+
+from features.errors import UserError
+from features.history import Array
+from features.view import Values
+from training.artifact.contract import Calibration, IntervalKnots, TierCuts
+from training.artifact.scale import sigmoid
+from training.artifact.tiers import CAPACITY, Tier
+from training.calibration_line import calibration_line
+from training.fit import TreeFitter, raw_scores
+from training.rows import Rows
+
+KNOT_SHARES = (1.0, 0.75, 0.5, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01, 0.003, 0.0)
+"""Bands of the weighted calibration rows, from the lowest margins to the highest, between whose means lie knots."""
+
+Step = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class CrossFitted:
+    """Raw scores of the training rows by models that never saw the row's pair, shape (rows,)."""
+
+    raw: Values
+
+
+def cross_fit(rows: Rows, fitter: TreeFitter, *, folds: int, step: Step) -> CrossFitted:
+    """Score every training row by a model fitted on the other folds; a pair lies in one fold."""
+    raw = np.zeros(len(rows))
+    splitter = GroupKFold(n_splits=folds, shuffle=True, random_state=fitter.seed)
+    for number, (fitted, held) in enumerate(splitter.split(rows.values, rows.label, rows.pair)):
+        booster = fitter.fit(rows.values[fitted], rows.label[fitted])
+        raw[held] = raw_scores(booster, rows.values[held])
+        step((number + 1) / folds)
+    return CrossFitted(raw)
+
+
+def fit_line(raw: Values, label: Array, weight: Values, *, log_sampling_rate: float) -> Calibration:
+    """The intercept and slope that calibrate raw scores on weighted rows.
+
+    ``margin = intercept + slope x (raw + log_sampling_rate)``.  Raises UserError where there are too few positives.
+    """
+    line = calibration_line(
+        raw + log_sampling_rate, total=weight[:, None], positive=(weight * label)[:, None]
+    )  # fmt: skip
+    intercept, slope = float(line.intercept[0]), float(line.slope[0])
+    if not np.isfinite(intercept) or slope <= 0:
+        raise UserError(
+            f"the calibration can't be fitted: {int(label.sum())} positive rows are too few, or the score does not "
+            "separate them; bring more records or a longer period"
+        )
+    return Calibration(intercept=intercept, slope=slope, log_sampling_rate=log_sampling_rate)
+
+
+def margins(raw: Values, calibration: Calibration) -> Values:
+    """Calibrated log-odds of raw scores."""
+    return calibration.intercept + calibration.slope * (raw + calibration.log_sampling_rate)
+
+
+def tier_cuts(margin: Values, weight: Values) -> TierCuts:
+    """The margins from which the top 0.15, 1 and 5% of the weighted calibration rows begin."""
+    order = np.argsort(-margin, kind="stable")
+    share = np.cumsum(weight[order]) / weight.sum()
+    cuts = {tier: float(margin[order[np.searchsorted(share, capacity)]]) for tier, capacity in CAPACITY.items()}
+    return TierCuts(red=cuts[Tier.RED], orange=cuts[Tier.ORANGE], yellow=cuts[Tier.YELLOW])
+
+
+@dataclass(frozen=True)
+class Bands:
+    """Bands of rows by margin: ``band`` (rows,) and the weighted mean margin of each band, ascending."""
+
+    band: Array
+    centre: Values
+
+
+def margin_bands(margin: Values, weight: Values) -> Bands:
+    """Bands between the weighted quantiles of ``KNOT_SHARES``; bands that ties leave empty are dropped."""
+    order = np.argsort(-margin, kind="stable")
+    share = np.cumsum(weight[order]) / weight.sum()
+    edges = sorted({float(margin[order[min(np.searchsorted(share, s), len(order) - 1)]]) for s in KNOT_SHARES[1:-1]})
+    raw_band = np.searchsorted(np.array(edges), margin, side="right")
+    band = np.unique(raw_band, return_inverse=True)[1]
+    return Bands(band, _mean_by(band, margin, weight))
+
+
+def _mean_by(band: Array, values: Values, weight: Values) -> Values:
+    total = np.bincount(band, weights=weight)
+    return np.bincount(band, weights=weight * values) / np.where(total > 0, total, np.nan)
+
+
+def tree_intervals(
+    rows: Rows, crossed: CrossFitted, calibration: Calibration, fitter: TreeFitter, *, refits: int, step: Step
+) -> IntervalKnots:
+    """Standard errors of the margin by cluster-bootstrap refits of model and calibration.
+
+    Each refit draws pairs with replacement (Poisson weights), fits new trees on the drawn ones, calibrates with the
+    same draw of the cross-fitted scores, and scores the pairs that were not drawn.  The mean risk per margin band of
+    each refit gives, over the refits, the standard error of the band's log-odds.
+    """
+    margin = margins(crossed.raw, calibration)
+    bands = margin_bands(margin, rows.weight)
+    pairs, pair = np.unique(rows.pair, return_inverse=True)
+    rng = np.random.default_rng((fitter.seed, 1))
+    drawn_logits = []
+    for number in range(refits):
+        times = rng.poisson(1.0, len(pairs))[pair]
+        drawn, left = times > 0, times == 0
+        booster = fitter.fit(rows.values[drawn], rows.label[drawn], weight=times[drawn].astype(np.float64))
+        line = fit_line(
+            crossed.raw, rows.label, rows.weight * times, log_sampling_rate=calibration.log_sampling_rate
+        )  # fmt: skip
+        risk = sigmoid(margins(raw_scores(booster, rows.values[left]), line))
+        drawn_logits.append(_band_logits(bands, left, risk, rows.weight[left]))
+        step((number + 1) / refits)
+    return _knots(bands, np.array(drawn_logits))
+
+
+def line_intervals(
+    raw: Values, rows: Rows, calibration: Calibration, *, refits: int, seed: int
+) -> IntervalKnots:  # fmt: skip
+    """The same for a fixed score such as the points: only the calibration is fitted again."""
+    bands = margin_bands(margins(raw, calibration), rows.weight)
+    pairs, pair = np.unique(rows.pair, return_inverse=True)
+    rng = np.random.default_rng((seed, 2))
+    everyone = np.ones(len(rows), bool)
+    logits = []
+    for _ in range(refits):
+        weight = rows.weight * rng.poisson(1.0, len(pairs))[pair]
+        line = fit_line(raw, rows.label, weight, log_sampling_rate=calibration.log_sampling_rate)
+        logits.append(_band_logits(bands, everyone, sigmoid(margins(raw, line)), rows.weight))
+    return _knots(bands, np.array(logits))
+
+
+def _band_logits(bands: Bands, rows: Array, risk: Values, weight: Values) -> Values:
+    total = np.bincount(bands.band[rows], weights=weight, minlength=len(bands.centre))
+    mean = np.bincount(bands.band[rows], weights=weight * risk, minlength=len(bands.centre))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = mean / total
+        return np.log(mean) - np.log1p(-mean)
+
+
+def _knots(bands: Bands, logits: Values) -> IntervalKnots:
+    """Knots from drawn log-odds of shape (refits, bands); a band missing in a refit is left out of its deviation."""
+    error = np.nanstd(logits, axis=0, ddof=1)
+    return IntervalKnots(margin=tuple(bands.centre.tolist()), standard_error=tuple(error.tolist()))

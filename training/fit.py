@@ -1,0 +1,56 @@
+"""Fitting the trees: shallow LightGBM with monotone constraints from the catalogue, the same bytes every time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import lightgbm as lgb
+import numpy as np
+
+from features.history import Array
+from features.indicator import Indicator
+from features.view import Values
+from training.experiment import LightGBMSection
+
+
+@dataclass(frozen=True)
+class TreeFitter:
+    """How trees are fitted: the settings, the indicators in column order, and the seed."""
+
+    settings: LightGBMSection
+    indicators: tuple[Indicator, ...]
+    seed: int
+
+    def fit(self, values: Values, label: Array, *, weight: Values | None = None) -> lgb.Booster:
+        """The booster fitted on rows of shape (rows, columns) with 0/1 labels, deterministic on one thread."""
+        names = [indicator.column for indicator in self.indicators]
+        data = lgb.Dataset(
+            values,
+            label=label.astype(np.float64),
+            weight=weight,
+            feature_name=names,
+            categorical_feature=[i.column for i in self.indicators if i.categories],
+            params={"max_bin": self.settings.max_bin, "verbosity": -1},
+            free_raw_data=True,
+        )
+        return lgb.train(self._parameters(), data, num_boost_round=self.settings.rounds)
+
+    def _parameters(self) -> dict[str, object]:
+        settings = self.settings.model_dump()
+        settings.pop("rounds")
+        return {
+            **settings,
+            "objective": "binary",
+            "monotone_constraints": [indicator.direction.monotone for indicator in self.indicators],
+            "monotone_constraints_method": "basic",
+            "deterministic": True,
+            "force_row_wise": True,
+            "num_threads": 1,
+            "seed": self.seed,
+            "verbosity": -1,
+        }
+
+
+def raw_scores(booster: lgb.Booster, values: Values) -> Values:
+    """The uncalibrated log-odds of rows, shape (rows,)."""
+    return booster.predict(values, raw_score=True, num_threads=1)

@@ -1,0 +1,184 @@
+"""A fitted model and its test rows to a report record: the rankers, coverage, leak probe, contributions and facts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.dataset as ds
+
+from features import catalogue
+from features.clock import DAY_US, format_time
+from features.history import Array
+from features.labels import HORIZON_DAYS
+from features.records import Records
+from training.alarms import shuffled_label_probe
+from training.artifact.model import RiskModel
+from training.artifact.scale import sigmoid
+from training.contributions import IndicatorName, summarise_contributions
+from training.coverage import NO_DISPUTE, measure_coverage
+from training.evaluation import evaluate
+from training.evaluation_record import (
+    ContributionSummary,
+    Coverage,
+    Evaluation,
+    ReportRecord,
+    RunFacts,
+    SplitFacts,
+)
+from training.experiment import Experiment
+from training.held_out import HeldOutRows, Scores
+from training.rows import Rows
+from training.split import Split
+
+EXPLAINED_ROWS = 4_000
+MODEL = "lightgbm"
+POINTS = "points"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt at an experiment, as far as a judge needs it."""
+
+    experiment: Experiment
+    experiment_text: str
+    run_id: str
+    matrix: Path
+    manifest: dict[str, Any]
+    split: Split
+    train: Rows
+    test: Rows
+    model: RiskModel
+
+
+def judge(attempt: Attempt, records: Records, *, step: Callable[[str, float], None]) -> ReportRecord:
+    """Everything a report of this attempt holds."""
+    model, test = attempt.model, attempt.test
+    columns = test.columns(model.contract.column_names)
+    margin = model.margin_of_rows(test.values)
+    points = model.explain_points(columns)
+    rows = HeldOutRows(
+        dispute=test.dispute, pair=test.pair, as_of_us=test.as_of, incident_at_us=test.incident_at, label=test.label,
+        horizon_days=HORIZON_DAYS,
+    )  # fmt: skip
+    evaluation = evaluate(
+        rows,
+        rankers={
+            MODEL: Scores(score=margin, probability=sigmoid(margin)),
+            POINTS: Scores(score=points.margin, probability=points.probability),
+        },
+        draws=attempt.experiment.evaluation.draws,
+        seed=attempt.experiment.seed,
+        coverage=coverage_of(attempt, records),
+        leak_probe=shuffled_label_probe(
+            label=test.label, score=margin, dispute=test.dispute, seed=attempt.experiment.seed
+        ),
+        progress=lambda done, of: step("intervals of the metrics", done / of),
+    )
+    return ReportRecord(
+        run=_facts(attempt),
+        evaluation=evaluation,
+        contributions=_contributions(model, test),
+        cautions=_cautions(evaluation, synthetic=records.synthetic),
+    )
+
+
+def coverage_of(attempt: Attempt, records: Records) -> Coverage:
+    """All incidents of the test period in three parts, from the records as they are known now."""
+    split = attempt.split
+    incidents = records.connection.sql(
+        "SELECT dispute_id, occurred_at FROM (SELECT *, row_number() OVER "
+        "(PARTITION BY incident_id ORDER BY verified_at DESC) AS latest FROM incidents) "
+        f"WHERE latest = 1 AND NOT coalesce(withdrawn, false) AND occurred_at >= {split.test_start} "
+        f"AND occurred_at < {split.test_end} "
+        f"AND (dispute_id IS NULL OR link_confidence >= {attempt.experiment.label.min_link_confidence}) "
+        "ORDER BY occurred_at, incident_id"
+    ).to_arrow_table()
+    of = incidents["dispute_id"].to_pylist()
+    known = sorted({name for name in of if name is not None})
+    number = {name: position for position, name in enumerate(known)}
+    row_dispute, row_as_of = _scored_rows(attempt.matrix, known, split)
+    return measure_coverage(
+        incident_dispute=np.array([NO_DISPUTE if name is None else number[name] for name in of], np.int64),
+        incident_at_us=incidents["occurred_at"].to_numpy(),
+        row_dispute=np.array([number[name] for name in row_dispute], np.int64),
+        row_as_of_us=row_as_of,
+        lookback_days=HORIZON_DAYS,
+    )
+
+
+def _scored_rows(matrix: Path, disputes: list[str], split: Split) -> tuple[list[str], Array]:
+    """The landmarks of some disputes from a horizon before the test to its end: dispute ids and times."""
+    parts = ds.dataset(matrix / "matrix", format="parquet")
+    found = parts.to_table(columns=["dispute_id", "as_of"], filter=ds.field("dispute_id").isin(disputes))
+    as_of = found["as_of"].cast("int64").to_numpy()
+    near = (as_of >= split.test_start - HORIZON_DAYS * DAY_US) & (as_of < split.test_end)
+    return found["dispute_id"].to_numpy(zero_copy_only=False)[near].tolist(), as_of[near]
+
+
+def _contributions(model: RiskModel, test: Rows) -> ContributionSummary:
+    """Contributions over an even sample of the test rows; what only the care role may see is folded."""
+    chosen = np.unique(np.linspace(0, len(test) - 1, min(EXPLAINED_ROWS, len(test))).astype(np.int64))
+    explained = model.explain_rows(test.values[chosen])
+    indicators = [catalogue.BY_ID[name] for name in explained.indicators]
+    positions = [model.contract.indicator_ids.index(name) for name in explained.indicators]
+    return summarise_contributions(
+        explained.contributions,
+        test.values[chosen][:, positions],
+        names=[IndicatorName(indicator=i.id, en=i.title.en, zh=i.title.zh) for i in indicators],
+        fold={i.id for i in indicators if i.care_only},
+    )
+
+
+def _facts(attempt: Attempt) -> RunFacts:
+    split, manifest = attempt.split, attempt.manifest
+    return RunFacts(
+        run_id=attempt.run_id,
+        created_at_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+        model_name=attempt.model.contract.name,
+        model_digest=attempt.model.digest,
+        data_digests={"matrix": str(manifest["digest"]), **manifest["inputs"]},
+        experiment_name=attempt.experiment.name,
+        experiment_text=attempt.experiment_text,
+        synthetic=bool(manifest["synthetic"]),
+        horizon_days=HORIZON_DAYS,
+        label_delay_days=round(attempt.experiment.label.label_delay_days),
+        sampling_rate=attempt.experiment.sampling.negative_rate,
+        splits=(
+            _stretch("train", split.train_start, split.train_end, attempt.train),
+            _stretch("embargo", split.train_end, split.test_start, None),
+            _stretch("test", split.test_start, split.test_end, attempt.test),
+        ),
+        features=attempt.model.contract.column_names,
+    )
+
+
+def _stretch(name: str, start: int, end: int, rows: Rows | None) -> SplitFacts:
+    positive = rows is not None and rows.label == 1
+    return SplitFacts(
+        name=name,
+        starts_at=format_time(start),
+        ends_at=format_time(end),
+        n_rows=0 if rows is None else len(rows),
+        n_positive_rows=0 if rows is None else int(positive.sum()),
+        n_disputes=0 if rows is None else len(pd.unique(rows.dispute)),
+        n_events=0 if rows is None else len(pd.unique(rows.dispute[positive])),
+    )
+
+
+def _cautions(evaluation: Evaluation, *, synthetic: bool) -> tuple[str, ...]:
+    cautions = [
+        "Rows are the default spine: busy disputes have more rows than quiet ones. Rows of one dispute are not "
+        "independent; the intervals resample whole pairs.",
+        "Training rows hold all positives and a sample of the negatives; their count is not that of the records.",
+    ]
+    if evaluation.n_events < 100:
+        cautions.append(f"Only {evaluation.n_events} disputes of the test had an incident: the intervals are wide.")
+    if synthetic:
+        cautions.append("SYNTHETIC records: this shows that the code is right, never that it works on real people.")
+    return tuple(cautions)

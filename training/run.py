@@ -1,0 +1,221 @@
+"""One attempt at one experiment: matrix, split, fit, calibration, saved model, evaluation, report, registry."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from features import catalogue
+from features.clock import format_time
+from features.errors import MissingInput
+from features.indicator import Indicator
+from features.labels import HORIZON_DAYS
+from features.matrix import build_matrix
+from features.records import Records
+from features.view import Values
+from training.artifact.contract import ColumnContract, ModelContract, PointsContract, Provenance
+from training.artifact.home import Home
+from training.artifact.model import RiskModel
+from training.artifact.points import default_items, points_by_item
+from training.artifact.store import load_model, save_model
+from training.calibration import (
+    cross_fit,
+    fit_line,
+    line_intervals,
+    margins,
+    tier_cuts,
+    tree_intervals,
+)
+from training.evaluation_record import ReportRecord
+from training.experiment import Experiment
+from training.fit import TreeFitter
+from training.judging import Attempt, judge
+from training.registry import REPORT_FILE
+from training.report import ReportFiles, write_report
+from training.rows import Counted, Rows, matrix_bounds, split_rows
+from training.split import Split, last_origin
+from training.tracking import CHALLENGER, Tracker
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What one run left behind."""
+
+    run_id: str
+    version: str
+    digest: str
+    report: Path
+    headline: dict[str, Any]
+    synthetic: bool
+
+    def to_record(self) -> dict[str, Any]:
+        """The same as a plain record."""
+        return asdict(self) | {"report": str(self.report)}
+
+    def to_text(self) -> str:
+        """The same for a terminal: version, digest, report and the headline numbers with their intervals."""
+        mark = "SYNTHETIC " if self.synthetic else ""
+        lines = [f"version {self.version} (challenger), digest {self.digest[:12]}", f"report: {self.report}"]
+        for name, one in self.headline.items():
+            if one["value"] is None:
+                lines.append(f"  {mark}{name}: too few to say ({one['n_events']} disputes with an incident)")
+            else:
+                interval = f"{one['low']:.3f} to {one['high']:.3f}, {one['n_events']} disputes with an incident"
+                lines.append(f"  {mark}{name}: {one['value']:.3f} ({interval})")
+        return "\n".join(lines)
+
+
+def run_experiment(
+    experiment: Experiment, experiment_text: str, records: Records, *, home: Home, progress: Progress | None = None
+) -> RunResult:
+    """Run an experiment on some records: everything from the matrix to a registered version (alias challenger).
+
+    Raises UserError where the records are too short or hold too few incidents.
+    """
+    step = progress or (lambda _stage, _done: None)
+    matrix = matrix_for(experiment, records, home=home, progress=step)
+    manifest, first_as_of = matrix_bounds(matrix)
+    split = last_origin(experiment, first_as_of=first_as_of, known_at=records.known_at)
+    indicators = catalogue.chosen(experiment.matrix.indicator_ids)
+    columns = tuple(indicator.column for indicator in indicators)
+    train, test, counted = split_rows(
+        matrix, split, columns, negative_rate=experiment.sampling.negative_rate, seed=experiment.seed
+    )  # fmt: skip
+    model = fit_model(experiment, train, indicators, manifest, split, models=home.models, step=step)
+    tracker = Tracker(home)
+    with tracker.run(experiment.name, tags={"synthetic": str(records.synthetic).lower()}) as run_id:
+        attempt = Attempt(
+            experiment=experiment, experiment_text=experiment_text, run_id=run_id, matrix=matrix, manifest=manifest,
+            split=split, train=train, test=test, model=model,
+        )  # fmt: skip
+        record = judge(attempt, records, step=step)
+        folder = home.reports / run_id
+        write_report(record, out=folder)
+        tracker.log(parameters=_parameters(experiment, counted, split, model), metrics=record.evaluation.as_metrics())
+        tracker.log_dataset(matrix, digest=str(manifest["digest"]), name=experiment.name)
+        tracker.log_files(folder, into="report")
+        tracker.log_files(home.models / model.digest, into="saved_model")
+        version = tracker.register(home.models / model.digest, model.contract)
+    tracker.set_alias(CHALLENGER, version)
+    return RunResult(run_id, version, model.digest, folder, _headline(record.evaluation), records.synthetic)
+
+
+def matrix_for(experiment: Experiment, records: Records, *, home: Home, progress: Progress) -> Path:
+    """The matrix of an experiment: built once per records, catalogue and matrix settings, then found again."""
+    key = json.dumps(
+        [records.digests, catalogue.digest(), experiment.matrix.model_dump(), experiment.label.model_dump()],
+        sort_keys=True,
+    )
+    folder = home.matrices / hashlib.sha256(key.encode()).hexdigest()[:16]
+    if not (folder / "manifest.json").exists():
+        build_matrix(
+            records, folder, as_of=experiment.matrix.as_of, indicators=experiment.matrix.indicator_ids,
+            label=experiment.label, reference_income_cny=experiment.matrix.reference_income_cny, progress=progress,
+        )  # fmt: skip
+    return folder
+
+
+def fit_model(
+    experiment: Experiment, train: Rows, indicators: tuple[Indicator, ...], manifest: dict[str, Any], split: Split,
+    *, models: Path, step: Progress,
+) -> RiskModel:  # fmt: skip
+    """Fit, calibrate and save; the model as loaded back and verified."""
+    fitter = TreeFitter(experiment.lightgbm, indicators, experiment.seed)
+    log_rate = float(np.log(experiment.sampling.negative_rate))
+    crossed = cross_fit(train, fitter, folds=experiment.calibration.folds, step=lambda done: step("cross-fit", done))
+    line = fit_line(crossed.raw, train.label, train.weight, log_sampling_rate=log_rate)
+    intervals = tree_intervals(
+        train, crossed, line, fitter, refits=experiment.interval.refits, step=lambda done: step("intervals", done)
+    )
+    step("fit", 0.0)
+    booster = fitter.fit(train.values, train.label)
+    text = booster.model_to_string()
+    step("fit", 1.0)
+    names = [indicator.column for indicator in indicators]
+    contract = ModelContract(
+        horizon_days=HORIZON_DAYS,
+        reference_income_cny=experiment.matrix.reference_income_cny,
+        columns=tuple(_column_contract(i, train.values[:, n], train.weight) for n, i in enumerate(indicators)),
+        calibration=line,
+        intervals=intervals,
+        tiers=tier_cuts(margins(crossed.raw, line), train.weight),
+        base_rate=float(np.average(train.label, weights=train.weight)),
+        raw_base=float(booster.predict(train.values[:1], pred_contrib=True)[0, -1]),
+        points=_points(train, tuple(names), experiment),
+        provenance=Provenance(
+            experiment=experiment.name,
+            experiment_digest=experiment.digest,
+            data_digest=str(manifest["digest"]),
+            catalogue_digest=catalogue.digest(),
+            trained_through=format_time(split.train_end),
+            synthetic=bool(manifest["synthetic"]),
+        ),
+        booster_sha256=hashlib.sha256(text.encode()).hexdigest(),
+    )
+    return load_model(save_model(text, contract, models))
+
+
+def _points(train: Rows, names: tuple[str, ...], experiment: Experiment) -> PointsContract:
+    items = tuple(item for item in default_items() if item.column in names)
+    points = points_by_item(train.columns(names), items).sum(axis=1)
+    line = fit_line(points, train.label, train.weight, log_sampling_rate=0.0)
+    return PointsContract(
+        items=items,
+        calibration=line,
+        intervals=line_intervals(points, train, line, refits=200, seed=experiment.seed),
+        tiers=tier_cuts(margins(points, line), train.weight),
+    )
+
+
+def _column_contract(indicator: Indicator, values: Values, weight: Values) -> ColumnContract:
+    known = ~np.isnan(values)
+    if not known.any():
+        typical, low, high = None, None, None
+    else:
+        order = np.argsort(values[known], kind="stable")
+        share = np.cumsum(weight[known][order]) / weight[known].sum()
+        ordered = values[known][order]
+        typical, low, high = float(ordered[np.searchsorted(share, 0.5)]), float(ordered[0]), float(ordered[-1])
+        if indicator.categories:
+            typical = float(np.bincount(values[known].astype(np.int64), weights=weight[known]).argmax())
+    return ColumnContract(
+        indicator=indicator.id, column=indicator.column, categories=indicator.category_codes,
+        typical=typical, low=low, high=high,
+    )  # fmt: skip
+
+
+def _parameters(experiment: Experiment, counted: Counted, split: Split, model: RiskModel) -> dict[str, Any]:
+    settings = {f"{section}.{key}": value for section, body in experiment.model_dump(mode="json").items()
+                if isinstance(body, dict) for key, value in body.items()}  # fmt: skip
+    rows = {f"rows.{name}": value for name, value in asdict(counted).items() if name != "disputes"}
+    times = {name: format_time(at) for name, at in asdict(split).items()}
+    return settings | rows | times | {"seed": experiment.seed, "model.digest": model.digest}
+
+
+def _headline(evaluation: Any) -> dict[str, Any]:
+    names = ("auc", "recall_at_5pct", "precision_at_5pct", "observed_over_expected", "calibration_slope")
+    return {
+        f"{ranker}/{name}": evaluation.find(name, ranker=ranker).model_dump(
+            include={"value", "low", "high", "n_events"}
+        )
+        for ranker in evaluation.rankers
+        for name in names
+    }
+
+
+def write_report_again(home: Home, run_id: str) -> ReportFiles:
+    """The report files of a run, written anew from its record.  Raises MissingInput for an unknown run."""
+    folder = home.reports / run_id
+    try:
+        text = (folder / REPORT_FILE).read_text("utf-8")
+    except FileNotFoundError:
+        raise MissingInput(f"no run {run_id} has a report under {home.reports}") from None
+    return write_report(ReportRecord.model_validate_json(text), out=folder)

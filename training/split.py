@@ -1,0 +1,60 @@
+"""The temporal split: one origin, an embargo of horizon + label delay, no pair on both sides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from features.clock import DAY_US, format_time, parse_time
+from features.errors import UserError
+from features.history import Array
+from training.experiment import Experiment
+
+
+@dataclass(frozen=True)
+class Split:
+    """Times of the landmarks on each side, in microseconds UTC, all half-open.
+
+    ``train_end`` is exclusive; between it and ``test_start`` lies the embargo.
+    """
+
+    train_start: int
+    train_end: int
+    test_start: int
+    test_end: int
+
+    def is_training(self, as_of: Array) -> Array:
+        """Which landmarks lie before the embargo."""
+        return (as_of >= self.train_start) & (as_of < self.train_end)
+
+    def is_test(self, as_of: Array) -> Array:
+        """Which landmarks lie in the test."""
+        return (as_of >= self.test_start) & (as_of < self.test_end)
+
+
+def last_origin(experiment: Experiment, *, first_as_of: int, known_at: int) -> Split:
+    """The split at the last origin: the test ends with the last complete label.
+
+    Raises UserError where the records are too short for a test, an embargo and some training before it.
+    """
+    if experiment.split.first_as_of is not None:
+        first_as_of = max(first_as_of, parse_time(experiment.split.first_as_of))
+    embargo = round(experiment.embargo_days * DAY_US)
+    test_end = known_at - embargo + 1
+    test_start = test_end - experiment.split.test_days * DAY_US
+    train_end = test_start - embargo + 1
+    if train_end <= first_as_of:
+        need = 2 * experiment.embargo_days + experiment.split.test_days
+        have = (known_at - first_as_of) / DAY_US
+        raise UserError(
+            f"the records span {have:.0f} days from the first landmark ({format_time(first_as_of)}); a test of "
+            f"{experiment.split.test_days} days with an embargo of {experiment.embargo_days:g} days on both sides "
+            f"leaves no training rows before day {need:.0f}: bring longer records, or shorten split.test_days"
+        )
+    return Split(first_as_of, train_end, test_start, test_end)
+
+
+def training_rows(split: Split, as_of: Array, pair: Array, test_pairs: Array) -> Array:
+    """Which rows may train: before the embargo, and of no pair that occurs in the test."""
+    return split.is_training(as_of) & ~np.isin(pair, test_pairs)
