@@ -18,6 +18,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -77,7 +78,7 @@ def build_matrix(
     reference_income_cny: float = catalogue.DEFAULT_REFERENCE_INCOME_CNY,
     workers: int | None = None,
     progress: Progress | None = None,
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Build the matrix of some records under ``out``; return its manifest.
 
     ``as_of`` is a spine spec; ``as_known_at`` (microseconds UTC) rebuilds what the records knew at that time.  The same
@@ -209,12 +210,12 @@ def _write_part(folder: Path, number: int, table: pa.Table) -> None:
     pq.write_table(table, folder / f"part-{number:04d}.parquet", compression="zstd", row_group_size=ROWS_PER_GROUP)
 
 
-def _manifest(records: Records, plan: MatrixPlan, counts: list[PartCount], built: Path) -> dict[str, object]:
+def _manifest(records: Records, plan: MatrixPlan, counts: list[PartCount], built: Path) -> dict[str, Any]:
     contract = catalogue.column_contract(plan.indicators)
     (built / "columns.json").write_text(json.dumps(contract, ensure_ascii=False, indent=1) + "\n", "utf-8")
     parts = sorted((*(built / "matrix").iterdir(), *(built / "outcomes").iterdir()))
     files = {f"{part.parent.name}/{part.name}": _sha256(part) for part in parts}
-    manifest: dict[str, object] = {
+    manifest: dict[str, Any] = {
         "schema_version": 1,
         "spine": plan.spine.text,
         "known_at": format_time(plan.known_at),

@@ -43,8 +43,8 @@ class SpineSpec:
         start, end, days = parse_time(first), parse_time(last), int(step[:-1])
         if end <= start:
             raise UserError(f"--as-of {text!r}: the end is not after the start")
-        times = range(start, end, days * DAY_US)
-        return cls(f"{format_time(start)}..{format_time(end)}/{days}d", tuple(times))
+        landmarks_of_all = range(start, end, days * DAY_US)
+        return cls(f"{format_time(start)}..{format_time(end)}/{days}d", tuple(landmarks_of_all))
 
 
 def landmarks(spec: SpineSpec, history: History, events: Log, *, known_at: int) -> Spine:

@@ -162,7 +162,8 @@ class Selection:
 
     def sum(self, values: Array) -> Measure:
         """The sum of one value per selected pair, added in the log's order so that the bits never differ."""
-        return Measure(np.bincount(self.row, weights=values, minlength=self.pairs.rows), (self,))
+        total = np.bincount(self.row, weights=values, minlength=self.pairs.rows)
+        return Measure(total.astype(np.float64, copy=False), (self,))
 
     def _extreme(self, values: str | Array, better: np.ufunc, empty: float) -> Measure:
         chosen = self.column(values) if isinstance(values, str) else values

@@ -63,7 +63,8 @@ class AssessmentLog:
         ).fetchone()  # fmt: skip
         if row is None:
             raise MissingInput("there is no assessment of this id")
-        return Entry(*row[:5], Scored.from_record(json.loads(row[5])))
+        found, scored_at, area, digest, version, scored = row
+        return Entry(found, scored_at, area, digest, version, Scored.from_record(json.loads(scored)))
 
     def is_writable(self) -> bool:
         """Whether an entry could be written now."""

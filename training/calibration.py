@@ -84,7 +84,9 @@ def margin_bands(margin: Values, weight: Values) -> Bands:
     """Bands between the weighted quantiles of ``KNOT_SHARES``; bands that ties leave empty are dropped."""
     order = np.argsort(-margin, kind="stable")
     share = np.cumsum(weight[order]) / weight.sum()
-    edges = sorted({float(margin[order[min(np.searchsorted(share, s), len(order) - 1)]]) for s in KNOT_SHARES[1:-1]})
+    edges = sorted(
+        {float(margin[order[min(int(np.searchsorted(share, s)), len(order) - 1)]]) for s in KNOT_SHARES[1:-1]}
+    )
     raw_band = np.searchsorted(np.array(edges), margin, side="right")
     band = np.unique(raw_band, return_inverse=True)[1]
     return Bands(band, _mean_by(band, margin, weight))
@@ -132,7 +134,7 @@ def line_intervals(
     everyone = np.ones(len(rows), bool)
     logits = []
     for _ in range(refits):
-        weight = rows.weight * rng.poisson(1.0, len(pairs))[pair]
+        weight: Values = rows.weight * rng.poisson(1.0, len(pairs))[pair]
         line = fit_line(raw, rows.label, weight, log_sampling_rate=calibration.log_sampling_rate)
         logits.append(_band_logits(bands, everyone, sigmoid(margins(raw, line)), rows.weight))
     return _knots(bands, np.array(logits))
@@ -140,9 +142,9 @@ def line_intervals(
 
 def _band_logits(bands: Bands, rows: Array, risk: Values, weight: Values) -> Values:
     total = np.bincount(bands.band[rows], weights=weight, minlength=len(bands.centre))
-    mean = np.bincount(bands.band[rows], weights=weight * risk, minlength=len(bands.centre))
+    summed = np.bincount(bands.band[rows], weights=weight * risk, minlength=len(bands.centre))
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = mean / total
+        mean = summed / total
         return np.log(mean) - np.log1p(-mean)
 
 

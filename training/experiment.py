@@ -5,16 +5,28 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from features import catalogue
 from features.clock import format_time, parse_time
-from features.errors import Fault, InvalidConfiguration, MissingInput
+from features.errors import Fault, InvalidConfiguration, MissingInput, UserError
 from features.labels import HORIZON_DAYS, LabelRule
 from features.spine import SpineSpec
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+
+def _checked(check: Callable[[Given], Made], value: Given) -> Made:
+    """What ``check`` makes of a value; its user error becomes a fault of the file, beside the others."""
+    try:
+        return check(value)
+    except UserError as error:
+        raise ValueError(str(error)) from None
 
 
 class Section(BaseModel):
@@ -33,14 +45,14 @@ class MatrixSection(Section):
     @field_validator("as_of")
     @classmethod
     def _is_a_spine(cls, value: str) -> str:
-        SpineSpec.parse(value)
+        _checked(SpineSpec.parse, value)
         return value
 
     @field_validator("indicators")
     @classmethod
     def _are_in_the_catalogue(cls, value: Literal["all"] | tuple[str, ...]) -> Literal["all"] | tuple[str, ...]:
         if value != "all":
-            catalogue.chosen(value)
+            _checked(catalogue.chosen, value)
         return value
 
     @property
@@ -58,7 +70,7 @@ class SplitSection(Section):
     @field_validator("first_as_of")
     @classmethod
     def _is_a_time(cls, value: str | None) -> str | None:
-        return value if value is None else format_time(parse_time(value))
+        return value if value is None else format_time(_checked(parse_time, value))
 
 
 class SamplingSection(Section):

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 import pyarrow.dataset as ds
 
 from features import catalogue
@@ -158,16 +157,16 @@ def _facts(attempt: Attempt) -> RunFacts:
     )
 
 
-def _stretch(name: str, start: int, end: int, rows: Rows | None) -> SplitFacts:
-    positive = rows is not None and rows.label == 1
+def _stretch(name: Literal["train", "embargo", "test"], start: int, end: int, rows: Rows | None) -> SplitFacts:
+    positive = np.zeros(0, np.int64) if rows is None else rows.dispute[rows.label == 1]
     return SplitFacts(
         name=name,
         starts_at=format_time(start),
         ends_at=format_time(end),
         n_rows=0 if rows is None else len(rows),
-        n_positive_rows=0 if rows is None else int(positive.sum()),
-        n_disputes=0 if rows is None else len(pd.unique(rows.dispute)),
-        n_events=0 if rows is None else len(pd.unique(rows.dispute[positive])),
+        n_positive_rows=len(positive),
+        n_disputes=0 if rows is None else len(np.unique(rows.dispute)),
+        n_events=len(np.unique(positive)),
     )
 
 

@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from features.clock import DAY_US, HOUR_US
+from features.clock import DAY_US, HOUR_US, Flags
 from features.indicator import (
     MISSING_IS_NAN,
     NO_RECORD_IS_ZERO,
@@ -92,7 +92,7 @@ def conduct_after(view: View, steps: Selection) -> Selection:
     return conduct.where(conduct.column("occurred_at") > first[conduct.row])
 
 
-def _has(view: View, type_: str) -> Values:
+def _has(view: View, type_: str) -> Flags:
     return view.steps.of(type_).any().values > 0
 
 
@@ -103,7 +103,7 @@ def _last(steps: Selection, otherwise: Values) -> Values:
     return at
 
 
-def _answered(petitions: Selection) -> Values:
+def _answered(petitions: Selection) -> Flags:
     """Which petitions have an answer that was known before the landmark."""
     return petitions.column("answer_recorded_at") < petitions.as_of
 

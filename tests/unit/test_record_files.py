@@ -114,16 +114,29 @@ def test_parquet_columns_of_a_wrong_type(tmp_path, unit, rule):
     stopped(folder)
 
 
-@pytest.mark.parametrize("unit", ["s", "ms", "ns"])
-def test_parquet_times_of_any_unit_and_zone(tmp_path, unit):
-    folder = write_parquet(tmp_path, tables())
+def with_due_at(folder, nanoseconds, unit):
+    """The folder with one ``due_at`` written in another unit and zone."""
     table = pq.read_table(folder / "events.parquet")
     place = table.schema.get_field_index("due_at")
-    scale = {"s": 1, "ms": 1_000, "ns": 1_000_000_000}[unit]
-    late = 1_714_613_400 * scale + (999 if unit == "ns" else 0)
-    times = pa.array([late], pa.int64()).cast(pa.timestamp(unit, "Asia/Shanghai"))
+    per_unit = {"s": 1_000_000_000, "ms": 1_000_000, "ns": 1}[unit]
+    times = pa.array([nanoseconds // per_unit], pa.int64()).cast(pa.timestamp(unit, "Asia/Shanghai"))
     pq.write_table(table.set_column(place, "due_at", times), folder / "events.parquet")
-    assert accepted(folder)["events"][0][10] == 1_714_613_400_000_000
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("unit", "nanoseconds", "microseconds"),
+    [
+        ("s", 1_714_613_400_000_000_000, 1_714_613_400_000_000),
+        ("ms", 1_714_613_400_001_000_000, 1_714_613_400_001_000),
+        ("ns", 1_714_613_400_000_000_999, 1_714_613_400_000_000),
+        ("ns", -1, -1),
+    ],
+)
+def test_parquet_times_of_any_unit_and_zone(tmp_path, unit, nanoseconds, microseconds):
+    """What is finer than microseconds is cut off, towards the past also before 1970."""
+    folder = with_due_at(write_parquet(tmp_path, tables()), nanoseconds, unit)
+    assert accepted(folder)["events"][0][10] == microseconds
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from features.view import Values
 from training.artifact.contract import PointsContract, PointsItem
 
 
-def _item(indicator: str, threshold: float, points: int, *, at: str = "least") -> PointsItem:
+def _item(indicator: str, threshold: float, points: int, *, at: Literal["least", "most"] = "least") -> PointsItem:
     return PointsItem(
         indicator=indicator, column=BY_ID[indicator].column, at=at, threshold=threshold, points=points
     )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from features.view import Values
 from training.artifact.contract import TierCuts
@@ -25,7 +26,7 @@ CAPACITY = {Tier.RED: 0.0015, Tier.ORANGE: 0.01, Tier.YELLOW: 0.05}
 """The cumulative share of calibration rows from which each tier is cut."""
 
 
-def tier_ranks(margin_log_odds: Values, cuts: TierCuts) -> Values:
+def tier_ranks(margin_log_odds: Values, cuts: TierCuts) -> NDArray[np.intp]:
     """The rank of the tier by score alone, shape (rows,): 0 blue, 1 yellow, 2 orange, 3 red."""
     return np.searchsorted(np.array([cuts.yellow, cuts.orange, cuts.red]), margin_log_odds, side="right")
 

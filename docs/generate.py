@@ -1,0 +1,295 @@
+"""Writes the pages of the docs that come from code: ``python docs/generate.py``; ``--check`` only says what is stale.
+
+A page that says what the code does is made from the code.  What argues or teaches is written by hand.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+import click
+from draw import PICTURES
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from defuse import main as defuse
+from features.catalogue import INDICATORS
+from features.indicator import Indicator
+from features.records_reference import records_reference
+from serving.page import TIER_WORDS
+from serving.policy import Action, Policy
+from serving.problems import TITLES
+from training.artifact.floors import FLOORS
+from training.artifact.points import default_items
+from training.artifact.tiers import CAPACITY, Tier
+from training.experiment import Experiment
+
+DOCS = Path(__file__).resolve().parent
+WIDTH = 100
+STATUSES = ("<!-- statuses: written by docs/generate.py -->", "<!-- end of statuses -->")
+
+KEYS = {
+    "name": "the experiment's name, also in MLflow",
+    "question": "the question it answers, in one sentence",
+    "seed": "fixes sampling, folds, trees and bootstrap draws",
+    "matrix.as_of": "the spine: `spine`, `T`, `T1,T2` or `T1..T2/7d`",
+    "matrix.indicators": 'all indicators of the catalogue, or a list of ids such as `["B04", "E01"]`',
+    "matrix.reference_income_cny": "one year's income per head; A05 measures money in it",
+    "label.label_delay_days": "how long after the horizon a label counts as complete",
+    "label.min_link_confidence": "links between an incident and a dispute below this are not believed",
+    "split.test_days": "length of the test, the newest stretch with complete labels",
+    "split.first_as_of": "landmarks before this time are left out",
+    "sampling.negative_rate": "share of the negatives kept for fitting; its logarithm goes back into the margin",
+    "lightgbm.rounds": "number of trees",
+    "lightgbm.max_depth": "depth of a tree",
+    "lightgbm.num_leaves": "leaves of a tree",
+    "lightgbm.learning_rate": "shrinkage of each tree",
+    "lightgbm.min_data_in_leaf": "fewest rows in a leaf",
+    "lightgbm.lambda_l2": "ridge penalty on leaf values",
+    "lightgbm.max_bin": "most bins of a column",
+    "lightgbm.feature_fraction": "share of the columns that a tree may use",
+    "calibration.folds": "folds of the cross-fitting; a pair lies in one fold",
+    "interval.refits": "bootstrap refits behind the interval of a probability",
+    "evaluation.draws": "bootstrap draws behind every interval of the report",
+}
+
+
+def pages() -> dict[str, Callable[[], str]]:
+    """Every generated file below docs/, with what writes it."""
+    return {
+        "reference/cli.md": cli_page,
+        "reference/records.md": records_reference,
+        "reference/indicators.md": indicators_page,
+        "reference/tiers.md": tiers_page,
+        "reference/experiment.md": experiment_page,
+        "reference/http.md": http_page,
+        **{f"pictures/{name}": draw for name, draw in PICTURES.items()},
+    }
+
+
+def stale() -> list[str]:
+    """The generated files that are not what the code says now."""
+    return [name for name, write in pages().items() if not _is(DOCS / name, write())]
+
+
+def _is(path: Path, text: str) -> bool:
+    return path.exists() and path.read_text("utf-8") == text
+
+
+def _head(title: str, source: str) -> str:
+    return f"# {title}\n\n<!-- Written by `python docs/generate.py` from {source}: do not edit. -->\n"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+# --- the command line ------------------------------------------------------------------------------------------------
+
+
+def cli_page() -> str:
+    """Each verb with its own help text."""
+    parts = [
+        _head("The command line", "defuse.py"),
+        "Every verb has `--help`. It exits with 0; with 2 for a user error, for faults found and for a gate that says\n"
+        "no, each with one clear message; with 1 for a bug, with a traceback. `--json` puts the result on stdout as\n"
+        "JSON; progress goes to stderr. State lives under `DEFUSE_HOME` (default `./.defuse`).\n",
+    ]
+    parts += [f"## {name}\n\n```text\n{text}\n```\n" for name, text in verbs()]
+    return "\n".join(parts)
+
+
+def verbs() -> Iterator[tuple[str, str]]:
+    """The full name and help text of every verb."""
+    yield from _verbs(defuse, "defuse", None)
+
+
+def _verbs(command: click.Command, name: str, parent: click.Context | None) -> Iterator[tuple[str, str]]:
+    settings = command.context_settings if parent is None else {}
+    context = click.Context(
+        command, info_name=name.split()[-1], parent=parent, terminal_width=WIDTH, max_content_width=WIDTH, **settings
+    )
+    yield name, command.get_help(context)
+    if isinstance(command, click.Group):
+        for child in command.list_commands(context):
+            found = command.get_command(context, child)
+            if found is not None:
+                yield from _verbs(found, f"{name} {child}", context)
+
+
+# --- indicators ------------------------------------------------------------------------------------------------------
+
+DIRECTIONS = {
+    "+": "a higher value may only raise the score",
+    "-": "a higher value may only lower the score",
+    "none": "free",
+}
+
+
+def indicators_page() -> str:
+    """The whole catalogue, family by family."""
+    families = list(dict.fromkeys(indicator.family for indicator in INDICATORS))
+    counts = ", ".join(f"{f.id} {sum(i.family == f for i in INDICATORS)}" for f in families)
+    parts = [
+        _head("The catalogue of indicators", "features/families/"),
+        f"{len(INDICATORS)} indicators in {len(families)} families ({counts}). `t` is the landmark; only rows recorded "
+        "before `t` are read.\n`defuse features --explain B04` prints one of these. The sentences are those a reviewer "
+        "reads: when there is\nsomething on record, and when there is nothing.\n",
+    ]
+    for family in families:
+        parts.append(f"## {family.id} {family.name.en} {family.name.zh}\n")
+        parts += [_indicator(one) for one in INDICATORS if one.family == family]
+    return "\n".join(parts)
+
+
+def _indicator(one: Indicator) -> str:
+    facts = [
+        ("definition", one.definition),
+        ("column", f"`{one.column}`"),
+        ("window", f"`{one.window}`"),
+        ("value", f"{one.value_type}; {one.unit.en} / {one.unit.zh}"),
+        ("missing", one.missing),
+        ("direction", DIRECTIONS[one.direction.value]),
+        ("words, present", f"{one.wording.present.en} / {one.wording.present.zh}"),
+        ("words, absent", f"{one.wording.absent.en} / {one.wording.absent.zh}"),
+        ("offers", ", ".join(f"`{name}`" for name in one.support) or "none of its own"),
+        ("source", one.source),
+    ]
+    if one.care_only:
+        facts.append(("shown to", "the care role alone; for others it folds into `other_contribution`"))
+    lines = [f"- {name}: {text}" for name, text in facts]
+    return f"### {one.id} {one.title.en} {one.title.zh}\n\n" + "\n".join(lines) + "\n"
+
+
+# --- tiers, floors, points, routing ----------------------------------------------------------------------------------
+
+
+def tiers_page() -> str:
+    """What stands above and beside the model: tiers, floors, the points score and the default routing."""
+    policy = Policy()
+    tiers = (
+        [f"`{tier}`", f"top {CAPACITY[tier]:.2%}" if tier in CAPACITY else "below, or by rule", *TIER_WORDS[tier]]
+        for tier in Tier
+    )
+    floors = (
+        [one.id, one.rule.en, one.rule.zh, f"`{one.tier}`" if one.tier else "no colour", ", ".join(one.offers),
+         f"{one.within_hours} h" if one.within_hours else "", "yes" if one.care_only else ""]
+        for one in FLOORS
+    )  # fmt: skip
+    points = (
+        [str(item.points), f"`{item.column}`", f"at {item.at} {item.threshold:g}"] for item in default_items()
+    )  # fmt: skip
+    routes = (
+        [f"`{tier}`", ", ".join(policy.route(tier).actions), policy.route(tier).owner_rank,
+         f"{policy.route(tier).due_hours:g} h"]
+        for tier in Tier
+    )  # fmt: skip
+    return "\n".join((
+        _head("Tiers, floors, points and routing", "training/artifact/ and serving/policy.py"),
+        "## Tiers\n\nThe cut-offs are margins, fixed on the calibration rows and stored with the model. The shares are "
+        "cumulative.\n",
+        _table(["tier", "of the calibration rows", "reads", "中文"], tiers),
+        "\n## Safety floors\n\nFew public rules above the model. A floor can raise a tier or add an offer, never lower "
+        "or remove one.\n",
+        _table(["id", "rule", "规则", "at least", "offers", "within", "care role only"], floors),
+        "\n## The points score\n\nThe compulsory baseline: ten yes-or-no lines, fixed before any data were seen, whose "
+        "sum is calibrated like\nthe trees. An unknown value earns no points.\n",
+        _table(["points", "column", "holds when the value is"], points),
+        f"\n## Routing by default (policy `{policy.version}`)\n\n`policy.toml` under `DEFUSE_HOME` replaces it. Offers "
+        "of the floors and of the strongest reasons come first.\n",
+        _table(["tier", "usual offers", "owner", "due within"], routes),
+        "\nThe vocabulary of actions is closed; any other word is a configuration error: "
+        + ", ".join(f"`{action}`" for action in Action) + ".\n",
+    ))  # fmt: skip
+
+
+# --- the experiment file ---------------------------------------------------------------------------------------------
+
+
+def experiment_page() -> str:
+    """Every key of an experiment file: type, default, bounds and meaning."""
+    parts = [
+        _head("The experiment file", "training/experiment.py"),
+        "One TOML file is one problem. Unknown keys are refused, and all faults are told at once. The shipped file,\n"
+        "[experiments/shallow_lightgbm.toml](../../experiments/shallow_lightgbm.toml), argues in comments for each of "
+        "its values.\n",
+    ]
+    plain = {name: field for name, field in Experiment.model_fields.items() if not _is_section(field)}
+    parts.append("## At the top\n\n" + _keys(plain, "") + "\n")
+    for name, field in Experiment.model_fields.items():
+        if _is_section(field):
+            section: type[BaseModel] = field.annotation  # type: ignore[assignment]
+            parts.append(f"## [{name}]\n\n{section.__doc__}\n\n" + _keys(section.model_fields, f"{name}.") + "\n")
+    return "\n".join(parts)
+
+
+def keys() -> list[str]:
+    """Every key an experiment file may have, with its section."""
+    found = []
+    for name, field in Experiment.model_fields.items():
+        found += [f"{name}.{key}" for key in field.annotation.model_fields] if _is_section(field) else [name]
+    return found
+
+
+def _is_section(field: FieldInfo) -> bool:
+    return isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+
+
+def _keys(fields: dict[str, FieldInfo], section: str) -> str:
+    rows = ([f"`{key}`", _kind(field), _default(field), KEYS[section + key]] for key, field in fields.items())
+    return _table(["key", "value", "default", "meaning"], rows)
+
+
+def _kind(field: FieldInfo) -> str:
+    name = field.annotation.__name__ if isinstance(field.annotation, type) else str(field.annotation)
+    words = {"str": "text", "int": "whole number", "float": "number"}.get(name, name.replace("typing.", ""))
+    words = {"str | None": "time or none", "Literal['all'] | tuple[str, ...]": '`"all"` or a list'}.get(words, words)
+    signs = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most", "pattern": "like"}
+    bounds = [
+        f"{word} `{getattr(rule, sign)}`" if sign == "pattern" else f"{word} {getattr(rule, sign)}"
+        for rule in field.metadata
+        for sign, word in signs.items()
+        if getattr(rule, sign, None) is not None
+    ]
+    return ", ".join([words, *bounds])
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    return "none" if field.default is None else f"`{field.default}`"
+
+
+# --- HTTP ------------------------------------------------------------------------------------------------------------
+
+
+def http_page() -> str:
+    """The hand-written page with the table of statuses put in anew."""
+    text = (DOCS / "reference" / "http.md").read_text("utf-8")
+    first, last = STATUSES
+    if first not in text or last not in text:
+        raise SystemExit(f"docs/reference/http.md lacks the line {first} or {last}")
+    before, after = text.split(first)[0], text.split(last)[1]
+    table = _table(["status", "title"], ([str(status), title] for status, title in TITLES.items()))
+    return f"{before}{first}\n\n{table}\n\n{last}{after}"
+
+
+def main() -> None:
+    """Write every page, or with ``--check`` exit with 2 where one is stale."""
+    if "--check" in sys.argv[1:]:
+        names = stale()
+        if names:
+            sys.exit(f"stale: {', '.join(names)}; run: python docs/generate.py")
+        print("every generated page is up to date")
+        return
+    for name, write in pages().items():
+        (DOCS / name).parent.mkdir(parents=True, exist_ok=True)
+        (DOCS / name).write_text(write(), "utf-8")
+        print(DOCS / name)
+
+
+if __name__ == "__main__":
+    main()

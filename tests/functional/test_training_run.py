@@ -1,0 +1,172 @@
+"""From records to a version in force, by the commands a user types."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import warnings
+
+import pytest
+
+from features import read_records
+from features.errors import ModelNotVerified
+from training import load_model
+from training.artifact.home import Home
+from training.artifact.store import read_champion
+from training.evaluation_record import Alarm, ReportRecord
+from training.registry import promotions
+from training.tracking import Tracker
+
+
+@pytest.fixture(scope="module")
+def in_force(trained):
+    trained.defuse("promote", "1", "--by", "release_manager", "--reason", "first model")
+    return trained
+
+
+def test_the_run_is_in_mlflow_with_its_metrics_dataset_and_files(trained):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        run = Tracker(Home(trained.home)).client.get_run(trained.run_id)
+    assert run.data.params["sampling.negative_rate"] == "0.1"
+    for name in ("all/lightgbm/auc", "all/lightgbm/auc.low", "all/points/recall_at_5pct"):
+        assert name in run.data.metrics
+    (dataset,) = run.inputs.dataset_inputs
+    assert len(dataset.dataset.digest) == 36
+
+
+def test_nothing_looked_up_an_outside_host(in_force):
+    in_force.defuse("models")
+    assert not in_force.attempts.exists(), in_force.attempts.read_text()
+
+
+def test_rows_in_are_rows_used_plus_rows_left_out(trained):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        rows = Tracker(Home(trained.home)).client.get_run(trained.run_id).data.params
+    count = {name.removeprefix("rows."): int(value) for name, value in rows.items() if name.startswith("rows.")}
+    total = count.pop("rows")
+    assert total == sum(count.values()) - count["after_incident"] + count["after_incident"]
+    assert count["train"] > 0
+    assert count["of_test_pairs"] > 0
+
+
+def test_the_report_shows_every_ranker_with_counts_and_intervals(trained):
+    folder = trained.home / "reports" / trained.run_id
+    record = ReportRecord.model_validate_json((folder / "report.json").read_text("utf-8"))
+    evaluation = record.evaluation
+    assert evaluation.rankers == ("lightgbm", "points")
+    for ranker in evaluation.rankers:
+        for share in ("0.15", "1", "5", "10"):
+            for metric in ("recall", "precision"):
+                measured = evaluation.find(f"{metric}_at_{share}pct", ranker=ranker)
+                assert measured.n_events > 0
+        for metric in ("auc", "ap_over_base", "observed_over_expected", "calibration_slope"):
+            one = evaluation.find(metric, ranker=ranker)
+            assert one.low <= one.value <= one.high
+    assert {one.metric for one in evaluation.differences} >= {"auc", "recall_at_5pct"}
+    assert record.run.synthetic
+    assert "SYNTHETIC" in (folder / "report.html").read_text("utf-8")
+    assert "SYNTHETIC" in (folder / "model_card.md").read_text("utf-8")
+
+
+def test_the_same_data_and_file_give_the_same_model_digest(trained, tmp_path_factory):
+    home = tmp_path_factory.mktemp("again")
+    shutil.copy(trained.home / "mlflow.db", home / "mlflow.db")  # spares the store's migrations
+    again = trained.__class__(trained.records, home, "", home / "attempts.log")
+    again.defuse("train", "experiments/shallow_lightgbm.toml", "--records", str(trained.records))
+    digests = {folder.name for folder in (home / "models").iterdir()}
+    assert digests == {folder.name for folder in (trained.home / "models").iterdir()}
+
+
+def test_promotion_puts_the_version_in_force_and_is_logged(in_force):
+    champion = read_champion(in_force.home)
+    assert champion["version"] == "1"
+    (entry, *_) = promotions(Home(in_force.home))
+    assert (entry.by, entry.reason, entry.to_version) == ("release_manager", "first model", "1")
+    assert entry.gates["verified"].startswith("passed")
+    listed = json.loads(in_force.defuse("models", "--json").stdout)["versions"]
+    assert listed[0]["aliases"] == ["challenger", "champion"]
+
+
+def test_mlflow_pyfunc_loads_the_version_and_says_the_same(in_force):
+    import mlflow
+    import pandas as pd
+
+    model = load_model(next((in_force.home / "models").iterdir()))
+    rows = pd.DataFrame({name: [0.0, 1.0] for name in model.feature_names_in_})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        mlflow.set_tracking_uri(Home(in_force.home).tracking_uri)
+        loaded = mlflow.pyfunc.load_model("models:/defuse@champion")
+        said = loaded.predict(rows[rows.columns[::-1]])
+    assert said["probability"].tolist() == model.predict_proba(rows)[:, 1].tolist()
+
+
+def test_a_too_good_result_is_not_promoted(in_force):
+    path = in_force.home / "reports" / in_force.run_id / "report.json"
+    before = path.read_text("utf-8")
+    record = ReportRecord.model_validate_json(before)
+    alarm = Alarm(
+        metric="auc", ranker="lightgbm", value=0.97, limit=0.9, message_en="AUC above 0.90", message_zh="AUC 高于 0.90"
+    )
+    alarmed = record.model_copy(update={"evaluation": record.evaluation.model_copy(update={"alarms": (alarm,)})})
+    path.write_text(alarmed.model_dump_json(), "utf-8")
+    try:
+        refused = in_force.defuse("promote", "1", "--by", "x", "--reason", "y", expect=2)
+    finally:
+        path.write_text(before, "utf-8")
+    assert "AUC above 0.90" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_changed_byte_is_found_before_promotion(in_force):
+    folder = next((in_force.home / "models").iterdir())
+    trees = folder / "booster.txt"
+    whole = trees.read_bytes()
+    trees.write_bytes(whole[:-1] + b"#")
+    try:
+        with pytest.raises(ModelNotVerified, match="a file was changed"):
+            load_model(folder)
+        refused = in_force.defuse("promote", "1", "--by", "x", "--reason", "y", expect=2)
+    finally:
+        trees.write_bytes(whole)
+    assert "restore it" in refused.stderr
+
+
+def test_roll_back_without_a_former_version_says_so(in_force):
+    assert "no former version" in in_force.defuse("rollback", "--by", "x", "--reason", "y", expect=2).stderr
+
+
+def test_dry_run_prints_the_split_and_runs_nothing(unit_world, tmp_path):
+    from tests.functional.conftest import defuse
+
+    done = defuse(tmp_path / "none", "train", "experiments/shallow_lightgbm.toml", "--records", str(unit_world), "--dry-run")
+    assert "embargo" in done.stdout
+    assert not (tmp_path / "none").exists()
+
+
+def test_the_saved_model_is_text_and_json(trained):
+    (folder,) = (trained.home / "models").iterdir()
+    assert sorted(path.name for path in folder.iterdir()) == ["booster.txt", "model.json"]
+    contract = json.loads((folder / "model.json").read_text("utf-8"))
+    assert contract["provenance"]["synthetic"] is True
+    assert [column["column"] for column in contract["columns"]][:2] == ["A01_dispute_kind", "A02_intimate_or_family_tie"]
+
+
+def test_records_without_incidents_can_not_train_and_say_why(unit_world, tmp_path):
+    from tests.functional.conftest import defuse
+
+    bare = tmp_path / "bare"
+    shutil.copytree(unit_world, bare)
+    (bare / "incidents.parquet").unlink()
+    done = defuse(tmp_path / "home", "train", "experiments/shallow_lightgbm.toml", "--records", str(bare), expect=2)
+    assert "incidents" in done.stderr
+    with read_records(bare) as records:
+        assert not records.has_incidents
+
+
+def test_a_version_that_is_not_there_is_a_user_error(trained):
+    assert "no version 99" in trained.defuse("promote", "99", "--by", "x", "--reason", "y", expect=2).stderr
+
+
