@@ -53,6 +53,7 @@ class Counted:
     rows: int = 0
     not_yet_known: int = 0
     after_incident: int = 0
+    before_the_first_landmark: int = 0
     in_embargo: int = 0
     of_test_pairs: int = 0
     negatives_not_sampled: int = 0
@@ -97,7 +98,9 @@ def split_rows(
         test_pairs = np.unique(rows.pair[is_test])
         early = usable & split.is_training(rows.as_of)
         trains = early & training_rows(split, rows.as_of, rows.pair, test_pairs)
-        counted.in_embargo += int((usable & ~early & ~is_test).sum())
+        before = usable & (rows.as_of < split.train_start)
+        counted.before_the_first_landmark += int(before.sum())
+        counted.in_embargo += int((usable & ~before & ~early & ~is_test).sum())
         counted.of_test_pairs += int((early & ~trains).sum())
         chance = np.random.default_rng((seed, number)).random(len(rows))
         kept = trains & ((rows.label == 1) | (chance < negative_rate))

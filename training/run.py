@@ -13,7 +13,7 @@ import numpy as np
 
 from features import catalogue
 from features.clock import format_time
-from features.errors import MissingInput
+from features.errors import MissingInput, UserError
 from features.indicator import Indicator
 from features.labels import HORIZON_DAYS
 from features.matrix import build_matrix
@@ -36,6 +36,7 @@ from training.evaluation_record import ReportRecord
 from training.experiment import Experiment
 from training.fit import TreeFitter
 from training.judging import Attempt, judge
+from training.plan import plan_of
 from training.registry import REPORT_FILE
 from training.report import ReportFiles, write_report
 from training.rows import Counted, Rows, matrix_bounds, split_rows
@@ -81,6 +82,7 @@ def run_experiment(
     Raises UserError where the records are too short or hold too few incidents.
     """
     step = progress or (lambda _stage, _done: None)
+    plan_of(experiment, records)
     matrix = matrix_for(experiment, records, home=home, progress=step)
     manifest, first_as_of = matrix_bounds(matrix)
     split = last_origin(experiment, first_as_of=first_as_of, known_at=records.known_at)
@@ -89,6 +91,7 @@ def run_experiment(
     train, test, counted = split_rows(
         matrix, split, columns, negative_rate=experiment.sampling.negative_rate, seed=experiment.seed
     )  # fmt: skip
+    _check_positives(train, test, folds=experiment.calibration.folds)
     model = fit_model(experiment, train, indicators, manifest, split, models=home.models, step=step)
     tracker = Tracker(home)
     with tracker.run(experiment.name, tags={"synthetic": str(records.synthetic).lower()}) as run_id:
@@ -106,6 +109,18 @@ def run_experiment(
         version = tracker.register(home.models / model.digest, model.contract)
     tracker.set_alias(CHALLENGER, version)
     return RunResult(run_id, version, model.digest, folder, _headline(record.evaluation), records.synthetic)
+
+
+def _check_positives(train: Rows, test: Rows, *, folds: int) -> None:
+    """Raise UserError where the rows can't carry a fit, a calibration or a judgement."""
+    disputes = len(np.unique(train.dispute[train.label == 1]))
+    if disputes < 2 * folds:
+        raise UserError(
+            f"only {disputes} disputes before the embargo have an incident; a fit with {folds} folds needs at least "
+            f"{2 * folds}: bring longer or more records"
+        )
+    if len(test) == 0:
+        raise UserError("no row has a complete label in the test period: bring longer records")
 
 
 def matrix_for(experiment: Experiment, records: Records, *, home: Home, progress: Progress) -> Path:

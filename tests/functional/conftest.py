@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
-from data_samples.simulator import simulate
+from defuse import main
 
 ROOT = Path(__file__).parents[2]
 GUARD = Path(__file__).with_name("offline_guard")
@@ -26,34 +28,40 @@ class Trained:
     run_id: str
     attempts: Path
 
-    def defuse(self, *words: str, expect: int = 0) -> subprocess.CompletedProcess[str]:
-        return defuse(self.home, *words, expect=expect, attempts=self.attempts)
 
-
-def defuse(
-    home: Path, *words: str, expect: int = 0, attempts: Path | None = None
-) -> subprocess.CompletedProcess[str]:
-    """Run one verb as a user would; every look-up of an outside host is refused and written to ``attempts``."""
-    environment = os.environ | {"DEFUSE_HOME": str(home), "COLUMNS": "120"}
-    if attempts is not None:
-        environment |= {"PYTHONPATH": str(GUARD), "OFFLINE_GUARD_LOG": str(attempts)}
-    done = subprocess.run(
-        [sys.executable, "-m", "defuse", *words], capture_output=True, text=True, cwd=ROOT, env=environment, check=False
-    )
-    assert done.returncode == expect, f"{words}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+def run(home: Path, *words: str, expect: int = 0) -> Result:
+    """One verb in this process, as its user would type it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow's own
+        done = CliRunner(env={"DEFUSE_HOME": str(home)}).invoke(main, list(words))
+    assert done.exit_code == expect, f"{words}: exit {done.exit_code}\n{done.output}\n{done.exception!r}"
     return done
 
 
-@pytest.fixture(scope="session")
-def unit_world(tmp_path_factory) -> Path:
-    records = tmp_path_factory.mktemp("world") / "records"
-    simulate(records, preset="unit", disputes=3000, years=3, seed=11)
-    return records
+def run_offline(home: Path, *words: str, attempts: Path) -> str:
+    """One verb in a process of its own; every look-up of another host is refused and written to ``attempts``."""
+    environment = os.environ | {
+        "DEFUSE_HOME": str(home), "PYTHONPATH": str(GUARD), "OFFLINE_GUARD_LOG": str(attempts),
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "defuse", *words], capture_output=True, text=True, cwd=ROOT, env=environment, check=False
+    )
+    assert done.returncode == 0, f"{words}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
 
 
 @pytest.fixture(scope="session")
-def trained(unit_world, tmp_path_factory) -> Trained:
+def quick_experiment(tmp_path_factory) -> Path:
+    """The shipped experiment with fewer refits and draws."""
+    text = EXPERIMENT.read_text("utf-8").replace("refits = 20", "refits = 5").replace("draws = 200", "draws = 40")
+    path = tmp_path_factory.mktemp("experiment") / "quick.toml"
+    path.write_text(text, "utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def trained(unit_world, quick_experiment, tmp_path_factory) -> Trained:
     home = tmp_path_factory.mktemp("home")
     attempts = home / "attempts.log"
-    done = defuse(home, "train", str(EXPERIMENT), "--records", str(unit_world), attempts=attempts)
-    return Trained(unit_world, home, done.stdout.splitlines()[-1], attempts)
+    printed = run_offline(home, "train", str(quick_experiment), "--records", str(unit_world), attempts=attempts)
+    return Trained(unit_world, home, printed.splitlines()[-1], attempts)

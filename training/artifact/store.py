@@ -56,6 +56,8 @@ def load_model(folder: Path | str) -> RiskModel:
         contract_bytes = (folder / CONTRACT_FILE).read_bytes()
     except FileNotFoundError as error:
         raise MissingInput(f"no model in {folder}: {Path(error.filename).name} is absent") from None
+    except OSError as error:
+        raise ModelNotVerified(f"the model in {folder} can't be read: {error.strerror}") from None
     digest = _digest(booster_bytes, contract_bytes)
     if folder.name != digest:
         raise ModelNotVerified(
@@ -63,7 +65,10 @@ def load_model(folder: Path | str) -> RiskModel:
             "or damaged; restore it from the registry or promote another version"
         )
     contract = _contract(contract_bytes, booster_bytes, folder)
-    return RiskModel(_booster(booster_bytes, folder), contract, digest=digest)
+    booster = _booster(booster_bytes, folder)
+    if tuple(booster.feature_name()) != contract.column_names:
+        raise ModelNotVerified(f"the trees of {folder} read other columns, or in another order, than its contract says")
+    return RiskModel(booster, contract, digest=digest)
 
 
 def _digest(booster: bytes, contract: bytes) -> str:
@@ -97,15 +102,19 @@ def _booster(data: bytes, folder: Path) -> lgb.Booster:
 
 
 def read_champion(home: Path) -> dict[str, str]:
-    """What is in force: ``{"version", "digest"}`` from ``champion.json``.  Raises MissingInput where there is none."""
+    """What is in force: ``{"version", "digest"}`` from ``champion.json``.
+
+    Raises MissingInput where there is none, ModelNotVerified where the file is damaged.
+    """
     try:
-        return json.loads((home / CHAMPION_FILE).read_text("utf-8"))
+        champion = json.loads((home / CHAMPION_FILE).read_text("utf-8"))
     except FileNotFoundError:
         raise MissingInput(f"no model is in force under {home}: run `defuse train`, or `defuse promote`") from None
-    except json.JSONDecodeError:
-        raise ModelNotVerified(
-            f"{home / CHAMPION_FILE} is damaged: run `defuse promote` or `defuse rollback`"
-        ) from None
+    except (ValueError, OSError):  # not JSON, not UTF-8, not a file
+        champion = None
+    if isinstance(champion, dict) and all(isinstance(champion.get(key), str) for key in ("version", "digest")):
+        return champion
+    raise ModelNotVerified(f"{home / CHAMPION_FILE} is damaged: run `defuse promote` or `defuse rollback`")
 
 
 def write_champion(home: Path, champion: dict[str, str]) -> None:

@@ -4,7 +4,7 @@ import os
 import socket
 
 _LOG = os.environ.get("OFFLINE_GUARD_LOG")
-_HERE = {"127.0.0.1", "::1", "localhost", "0.0.0.0", "", None}  # noqa: S104
+_HERE = {"127.0.0.1", "::1", "localhost", "0.0.0.0", "", None}
 
 
 def _refuse(host: object) -> None:

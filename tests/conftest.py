@@ -1,0 +1,17 @@
+"""What tests of several folders share: one small SYNTHETIC world with many incidents."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from data_samples.simulator import simulate
+
+
+@pytest.fixture(scope="session")
+def unit_world(tmp_path_factory) -> Path:
+    """Records of 3,000 disputes a year over three years, at a raised rate of incidents."""
+    records = tmp_path_factory.mktemp("world") / "records"
+    simulate(records, preset="unit", disputes=3000, years=3, seed=11)
+    return records
