@@ -21,6 +21,7 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 RECORDS = click.Path(exists=True, file_okay=False, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 MOST_FAULTS = 200
+QUARANTINE = "quarantine"
 as_json = click.option("--json", "json_output", is_flag=True, help="Print the result as JSON on stdout.")
 
 
@@ -92,14 +93,14 @@ def simulate(out: Path, preset: str, disputes: int, years: int, seed: int, json_
 
 @main.command()
 @click.argument("records", type=RECORDS)
-@click.option("--quarantine", type=FOLDER, help="Where bad rows are listed.  [default: RECORDS.quarantine]")
+@click.option("--quarantine", type=FOLDER, help="Where bad rows are listed.  [default: RECORDS/quarantine]")
 @click.option("--strict", is_flag=True, help="The same here: faults always exit with 2.")
 @as_json
 def validate(records: Path, quarantine: Path | None, strict: bool, json_output: bool) -> None:  # noqa: ARG001
     """Check the tables of RECORDS; print all faults at once.  Exits with 2 where there are any."""
     from features.validation import validate_records  # noqa: PLC0415
 
-    folder = quarantine or records.with_name(f"{records.resolve().name}.quarantine")
+    folder = quarantine or records / QUARANTINE
     with reporting() as report:
         found = validate_records(
             records, quarantine=folder, progress=lambda _file, done, of: report("validate", done / of)
@@ -193,7 +194,7 @@ def _open(path: Path, *, strict: bool = False) -> Iterator[Any]:
     """The accepted rows of a records folder; says on stderr how many rows were left out, and where they are listed."""
     from features.records import read_records  # noqa: PLC0415
 
-    quarantine = path.with_name(f"{path.resolve().name}.quarantine")
+    quarantine = path / QUARANTINE
     with read_records(path, strict=strict, quarantine=quarantine) as opened:
         left_out = sum(count.quarantined for count in opened.report.reconciliation.values())
         if left_out:

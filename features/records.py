@@ -78,7 +78,7 @@ def read_records(
     Args:
         path: a folder with disputes, events, petitions and, where labels are asked for, incidents.
         strict: stop at any fault instead of going on with the accepted rows.
-        quarantine: where to write the faults of rows that were not accepted; None writes nothing.
+        quarantine: where to write the faults of rows that were not accepted, if there are any; None writes nothing.
         now: the wall clock, aware; a row recorded later is at fault.
         progress: called with the file being read, and how many of how many are done.
 
@@ -91,7 +91,9 @@ def read_records(
     found = find_tables(path, _READ_TABLES)
     engine = open_engine(input_bytes=input_bytes(found))
     try:
-        report = Door(engine.connection, found, now=now).pass_through(quarantine=quarantine, progress=progress)
+        report = Door(engine.connection, found, now=now).pass_through(
+            quarantine=quarantine, progress=progress, write_if_clean=False
+        )
         _raise_faults(Path(path), report, strict=strict)
         return Records(engine, report=report, digests=_digests(found), source=_read_source(Path(path)))
     except BaseException:

@@ -93,8 +93,13 @@ class Door:
         self._absent_tables: list[str] = []
         self._absent_columns: dict[str, tuple[str, ...]] = {}
 
-    def pass_through(self, *, quarantine: Path | None, progress: Progress | None) -> ValidationReport:
-        """Load, check and reconcile every table; afterwards the connection has each as a view of accepted rows."""
+    def pass_through(
+        self, *, quarantine: Path | None, progress: Progress | None, write_if_clean: bool = True
+    ) -> ValidationReport:
+        """Load, check and reconcile every table; afterwards the connection has each as a view of accepted rows.
+
+        Without ``write_if_clean`` the quarantine is written only where rows were left out, or one is there already.
+        """
         self._connection.execute(
             'CREATE TABLE faults (tab VARCHAR, file_no INTEGER, "row" BIGINT, col VARCHAR, rule UTINYINT)'
         )
@@ -108,7 +113,8 @@ class Door:
                 self._judge(TABLES_BY_NAME[name])
         finally:
             unregister_shapes(self._connection)
-        if quarantine is not None:
+        clean = not self._table_faults and self._scalar("SELECT count(*) FROM faults") == 0
+        if quarantine is not None and (write_if_clean or quarantine.exists() or not clean):
             self._write(quarantine)
         return self._report(quarantine)
 

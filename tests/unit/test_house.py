@@ -1,0 +1,103 @@
+"""The rules of the house that a linter does not know: who may import whom, how long things are, what is never read."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FLOORS = ("features", "training", "serving")
+PACKAGES = (*FLOORS, "data_samples", "benchmarks")
+MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+MOST_LINES, MOST_FUNCTION_LINES = 400, 60
+
+
+def imports(path: Path) -> set[str]:
+    """Every module that a file imports, at the top or inside a function."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module}
+    return found
+
+
+def test_the_service_sees_of_training_only_the_saved_model():
+    for path in sorted((ROOT / "serving").rglob("*.py")):
+        seen = {name for name in imports(path) if name.split(".")[0] == "training"}
+        assert all(name.startswith("training.artifact") for name in seen), f"{path.name} imports {seen}"
+
+
+def test_no_floor_reads_the_truth_or_imports_the_simulator():
+    for floor in FLOORS:
+        for path in sorted((ROOT / floor).rglob("*.py")):
+            assert not any(name.split(".")[0] == "data_samples" for name in imports(path)), path
+            assert ".truth" not in path.read_text("utf-8"), path
+
+
+def test_the_feature_code_never_opens_the_audit_table():
+    readers = ("partition", "loading", "matrix", "view", "history", "case_export", "case_history", "spine", "labels")
+    for name in readers:
+        assert "audit" not in (ROOT / "features" / f"{name}.py").read_text("utf-8"), name
+
+
+def test_petitions_are_read_by_two_indicators_alone():
+    """Overdue (C02) and upheld (C12); everything else that mentions them only carries their rows."""
+    asking = {
+        node.name
+        for path in sorted((ROOT / "features" / "families").glob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef)
+        and any(isinstance(part, ast.Attribute) and part.attr == "petitions" for part in ast.walk(node))
+    }
+    assert asking == {"_unanswered_petitions", "procedural_error_upheld"}
+    for name in ("floors", "tiers", "points", "model"):
+        assert "petition" not in (ROOT / "training" / "artifact" / f"{name}.py").read_text("utf-8"), name
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_modules_and_functions_stay_short(path):
+    text = path.read_text("utf-8")
+    assert len(text.splitlines()) <= MOST_LINES
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno - node.lineno < MOST_FUNCTION_LINES, node.name
+
+
+@pytest.mark.parametrize("floor", FLOORS)
+def test_importing_a_floor_does_nothing(floor, tmp_path):
+    """No folder, no tracking address, no logging set-up, no model: and the heavy engines stay unloaded."""
+    code = (
+        f"import {floor}, sys, logging, os\n"
+        "heavy = {'duckdb', 'pandas', 'mlflow', 'bentoml', 'lightgbm', 'matplotlib'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+        "assert not logging.getLogger().handlers\n"
+        "assert os.listdir('.') == []\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_no_host_of_a_package_registry_is_named_anywhere():
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split(
+        "\n"
+    )
+    forbidden = ("pypi" + ".org", "python" + "hosted", "npmjs", "debian" + ".org", "/work" + "/")
+    for name in filter(None, tracked):
+        path = ROOT / name
+        if path.suffix in {".parquet", ".png"} or not path.is_file():
+            continue
+        text = path.read_text("utf-8", errors="ignore")
+        assert not [word for word in forbidden if word in text], name
