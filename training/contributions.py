@@ -18,11 +18,12 @@ CLEAR_TREND = 0.3
 
 @dataclass(frozen=True, kw_only=True)
 class IndicatorName:
-    """An indicator's id and its names for people."""
+    """An indicator's id, its names for people, and whether its values are codes without an order."""
 
     indicator: str
     en: str
     zh: str
+    categorical: bool = False
 
 
 def summarise_contributions(
@@ -79,7 +80,9 @@ def _one(
         lowest=float(contribution.min()),
         highest=float(contribution.max()),
         share_missing=float(missing.mean()),
-        direction=_direction(contribution[~missing], rank[~missing], all_of_it=contribution),
+        direction="by category"
+        if name.categorical
+        else _direction(contribution[~missing], rank[~missing], all_of_it=contribution),
         points=points,
     )
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 IntervalMethod = Literal["cluster bootstrap", "exact binomial", "exact Poisson", "permutation", "product of bounds"]
 Verdict = Literal["better", "worse", "not better", "differs", "no clear difference", "too few to say"]
 CoveragePartName = Literal["no_dispute_on_the_books", "dispute_but_no_scored_row", "scored"]
-Direction = Literal["higher values raise", "higher values lower", "mixed", "no effect in the sample"]
+Direction = Literal["higher values raise", "higher values lower", "mixed", "by category", "no effect in the sample"]
 FORBIDDEN_METRIC = "accuracy"
 
 

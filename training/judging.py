@@ -129,7 +129,10 @@ def _contributions(model: RiskModel, test: Rows) -> ContributionSummary:
     return summarise_contributions(
         explained.contributions,
         test.values[chosen][:, positions],
-        names=[IndicatorName(indicator=i.id, en=i.title.en, zh=i.title.zh) for i in indicators],
+        names=[
+            IndicatorName(indicator=i.id, en=i.title.en, zh=i.title.zh, categorical=bool(i.categories))
+            for i in indicators
+        ],
         fold={i.id for i in indicators if i.care_only},
     )
 
