@@ -11,16 +11,26 @@ from features.clock import NEVER, Flags, Times, label_is_known, looking_ahead
 from features.history import Array, Log, Spine
 
 UNKNOWN = -1
-HORIZON_DAYS = 90
 
 
 class LabelRule(BaseModel):
-    """When a landmark counts as positive, and when its label counts as complete."""
+    """When a landmark counts as positive, and when its label counts as complete (all in days)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    horizon_days: int = Field(default=90, ge=1)
     label_delay_days: float = Field(default=150, ge=0)
     min_link_confidence: float = Field(default=0.8, ge=0, le=1)
+
+    @property
+    def column(self) -> str:
+        """The name of the label column, such as ``label_90``."""
+        return f"label_{self.horizon_days}"
+
+    @property
+    def embargo_days(self) -> float:
+        """Days after a landmark until its label is complete: horizon + label delay."""
+        return self.horizon_days + self.label_delay_days
 
 
 @dataclass(frozen=True)
@@ -39,7 +49,7 @@ class Outcomes:
 def outcomes(spine: Spine, incidents: Log, *, known_at: int, rule: LabelRule, labelled: bool = True) -> Outcomes:
     """The label of every landmark as the records knew it at ``known_at``; unknown without an incident table.
 
-    Positive iff an incident linked with enough confidence lies in ``[as_of, as_of + 90 days)``.
+    Positive iff an incident linked with enough confidence lies in ``[as_of, as_of + horizon)``.
     """
     start = incidents.offsets[spine.dispute]
     counts = incidents.offsets[spine.dispute + 1] - start
@@ -56,10 +66,10 @@ def outcomes(spine: Spine, incidents: Log, *, known_at: int, rule: LabelRule, la
     after = np.zeros(len(spine), bool)
     after[row[~ahead]] = True
     positive = np.zeros(len(spine), bool)
-    positive[row[looking_ahead(occurred, as_of, HORIZON_DAYS)]] = True
+    positive[row[looking_ahead(occurred, as_of, rule.horizon_days)]] = True
 
     known = label_is_known(
-        spine.as_of, known_at, horizon_days=HORIZON_DAYS, label_delay_days=rule.label_delay_days
+        spine.as_of, known_at, horizon_days=rule.horizon_days, label_delay_days=rule.label_delay_days
     ) & bool(labelled)  # fmt: skip
     label = np.where(known, positive, UNKNOWN).astype(np.int8)
     return Outcomes(label, incident_at, after)

@@ -29,15 +29,16 @@ from features.clock import NEVER, format_time
 from features.errors import UserError
 from features.history import History, Spine
 from features.indicator import Indicator
-from features.labels import HORIZON_DAYS, UNKNOWN, LabelRule, Outcomes, outcomes
+from features.labels import UNKNOWN, LabelRule, Outcomes, outcomes
 from features.loading import Partition
 from features.partition import PARTITIONS, write_partitions
 from features.records import Records
-from features.spine import SpineSpec, landmarks
+from features.spine import SpineSpec, landmarks, lately_open
 from features.view import Values, View, blocks
 
-LABEL_COLUMN = f"label_{HORIZON_DAYS}"
 ROWS_PER_GROUP = 131_072
+CONTENTS = ("matrix", "outcomes", "columns.json", "manifest.json")
+"""What a matrix folder holds, the manifest last: without it there is no matrix."""
 Progress = Callable[[str, float], None]
 
 
@@ -46,16 +47,12 @@ class MatrixPlan:
     """What to build: the spine, the indicators, the label rule and the reference income of A05."""
 
     spine: SpineSpec
-    indicator_ids: tuple[str, ...]
+    indicators: tuple[Indicator, ...]
     label: LabelRule
     reference_income_cny: float
     known_at: int
     labelled: bool
-
-    @property
-    def indicators(self) -> tuple[Indicator, ...]:
-        """The indicators in catalogue order."""
-        return catalogue.chosen(self.indicator_ids)
+    closed_within_days: float | None = None
 
 
 @dataclass(frozen=True)
@@ -73,16 +70,18 @@ def build_matrix(
     *,
     as_of: str = "spine",
     as_known_at: int | None = None,
-    indicators: Iterable[str] | None = None,
+    indicators: Iterable[str] | tuple[Indicator, ...] | None = None,
     label: LabelRule | None = None,
     reference_income_cny: float = catalogue.DEFAULT_REFERENCE_INCOME_CNY,
+    closed_within_days: float | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Build the matrix of some records under ``out``; return its manifest.
 
-    ``as_of`` is a spine spec; ``as_known_at`` (microseconds UTC) rebuilds what the records knew at that time.  The same
-    records give the same bytes whatever the number of workers and the order of the input files.  Raises UserError
+    ``as_of`` is a spine spec; ``as_known_at`` (microseconds UTC) rebuilds what the records knew at that time.
+    ``indicators`` are ids of the catalogue (None: all), or indicators of one's own.  With ``closed_within_days`` only
+    landmarks stay whose dispute is open, or was closed (occurred) less than so many days before.  The same records give the same bytes whatever the number of workers and the order of the input files.  Raises UserError
     where ``as_known_at`` lies after the records, or ``out`` already holds something else.
     """
     out = Path(out)
@@ -94,18 +93,20 @@ def build_matrix(
         )
     plan = MatrixPlan(
         spine=SpineSpec.parse(as_of),
-        indicator_ids=tuple(indicator.id for indicator in catalogue.chosen(indicators)),
+        indicators=_indicators(indicators),
         label=label or LabelRule(),
         reference_income_cny=reference_income_cny,
         known_at=known_at,
         labelled=records.has_incidents,
+        closed_within_days=closed_within_days,
     )
     report = progress or (lambda _stage, _done: None)
     _check_room(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as work:
         report("partition", 0.0)
-        folders = write_partitions(records.connection, Path(work) / "parts", known_at=known_at)
+        cut_at = NEVER if as_known_at is None else as_known_at  # petitions may be recorded after known_at
+        folders = write_partitions(records.connection, Path(work) / "parts", known_at=cut_at)
         report("partition", 1.0)
         built = Path(work) / "built"
         for name in ("matrix", "outcomes"):
@@ -116,9 +117,20 @@ def build_matrix(
     return manifest
 
 
+def _indicators(asked: Iterable[str] | tuple[Indicator, ...] | None) -> tuple[Indicator, ...]:
+    """The indicators asked for, by id in catalogue order, or as they were given."""
+    if asked is None:
+        return catalogue.INDICATORS
+    given = tuple(asked)
+    own = tuple(one for one in given if isinstance(one, Indicator))
+    return own if own and len(own) == len(given) else catalogue.chosen(one for one in given if isinstance(one, str))
+
+
 def _check_room(out: Path) -> None:
     """Only an empty or new folder, or a matrix of ours, is written to."""
-    if out.exists() and any(out.iterdir()) and not (out / "manifest.json").exists():
+    if out.exists() and not out.is_dir():
+        raise UserError(f"{out} is a file: name an empty or new folder")
+    if out.exists() and any(out.iterdir()) and not all((out / name).exists() for name in CONTENTS):
         raise UserError(f"{out} is not empty and holds no matrix: name an empty or new folder")
 
 
@@ -128,7 +140,7 @@ def _replace(out: Path, built: Path) -> None:
     (out / "manifest.json").unlink(missing_ok=True)
     for name in ("matrix", "outcomes"):
         shutil.rmtree(out / name, ignore_errors=True)
-    for name in ("matrix", "outcomes", "columns.json", "manifest.json"):
+    for name in CONTENTS:
         (built / name).replace(out / name)
 
 
@@ -155,9 +167,11 @@ def build_part(plan: MatrixPlan, folder: Path, built: Path, number: int) -> Part
     partition = Partition(folder)
     history = partition.history()
     spine = landmarks(plan.spine, history, partition.all_events(), known_at=plan.known_at)
+    if plan.closed_within_days is not None:
+        spine = lately_open(history, spine, closed_within_days=plan.closed_within_days)
     became = outcomes(spine, partition.incidents(), known_at=plan.known_at, rule=plan.label, labelled=plan.labelled)
     values = measure_rows(history, spine, plan.indicators, reference_income_cny=plan.reference_income_cny)
-    _write_part(built / "matrix", number, _matrix_table(history, spine, became, values, plan.indicators))
+    _write_part(built / "matrix", number, _matrix_table(history, spine, became, values, plan))
     _write_part(built / "outcomes", number, _outcome_table(history, spine, became, partition.pairs))
     partition.close()
     labels = Counter(became.label.tolist())
@@ -179,12 +193,10 @@ def measure_rows(
     return values
 
 
-def _matrix_table(
-    history: History, spine: Spine, became: Outcomes, values: Values, indicators: tuple[Indicator, ...]
-) -> pa.Table:
+def _matrix_table(history: History, spine: Spine, became: Outcomes, values: Values, plan: MatrixPlan) -> pa.Table:
     columns: dict[str, pa.Array] = _row_keys(history, spine)
-    columns[LABEL_COLUMN] = pa.array(became.label, pa.int8(), mask=became.label == UNKNOWN)
-    for position, indicator in enumerate(indicators):
+    columns[plan.label.column] = pa.array(became.label, pa.int8(), mask=became.label == UNKNOWN)
+    for position, indicator in enumerate(plan.indicators):
         columns[indicator.column] = pa.array(values[:, position])
     return pa.table(columns)
 
@@ -219,10 +231,11 @@ def _manifest(records: Records, plan: MatrixPlan, counts: list[PartCount], built
         "schema_version": 1,
         "spine": plan.spine.text,
         "known_at": format_time(plan.known_at),
-        "label": {"horizon_days": HORIZON_DAYS, **plan.label.model_dump(), "incidents_read": plan.labelled},
+        "label": {**plan.label.model_dump(), "incidents_read": plan.labelled},
         "reference_income_cny": plan.reference_income_cny,
         "catalogue": catalogue.digest(),
-        "indicators": list(plan.indicator_ids),
+        "indicators": [indicator.id for indicator in plan.indicators],
+        "closed_within_days": plan.closed_within_days,
         "rows": sum(count.rows for count in counts),
         "disputes": sum(count.disputes for count in counts),
         "labels": {state: sum(c.labels[state] for c in counts) for state in ("positive", "negative", "not_yet_known")},

@@ -7,6 +7,7 @@ after a closure became visible, while it stands.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from features.clock import DAY_US, HOUR_US, Times, format_time, parse_time
 from features.errors import UserError
 from features.history import Array, History, Log, Spine
-from features.view import TYPE_CODE, View
+from features.view import TYPE_CODE, View, blocks
 
 WEEK_US = 7 * DAY_US
 AFTER_CLOSURE_DAYS = (30, 90)
@@ -38,7 +39,7 @@ class SpineSpec:
             return cls(",".join(map(format_time, times)), tuple(times))
         first, _, rest = text.partition("..")
         last, _, step = rest.partition("/")
-        if not step.endswith("d") or not step[:-1].isdigit() or int(step[:-1]) == 0:
+        if re.fullmatch("[1-9][0-9]{0,4}d", step) is None:
             raise UserError(f"--as-of {text!r}: the step {step!r} is not a number of days; write {SPEC_FORMS}")
         start, end, days = parse_time(first), parse_time(last), int(step[:-1])
         if end <= start:
@@ -60,7 +61,17 @@ def landmarks(spec: SpineSpec, history: History, events: Log, *, known_at: int) 
         spine = Spine(np.repeat(disputes, len(times)), np.tile(times, len(disputes)))
     first = _first_recorded(history)
     spine = spine[spine.as_of > first[spine.dispute]]
-    return spine[View(history, spine, reference_income_cny=np.nan).is_visible]
+    seen = [View(history, spine[block], reference_income_cny=np.nan).is_visible for block in blocks(history, spine)]
+    return spine[np.concatenate([np.zeros(0, bool), *seen])]
+
+
+def lately_open(history: History, spine: Spine, *, closed_within_days: float) -> Spine:
+    """The landmarks whose dispute is open, or was closed (occurred) less than so many days before."""
+    closed_at = np.concatenate(
+        [View(history, spine[block], reference_income_cny=np.nan).closed_at for block in blocks(history, spine)]
+        or [np.zeros(0, np.int64)]
+    )
+    return spine[(closed_at < 0) | (spine.as_of - closed_at < round(closed_within_days * DAY_US))]
 
 
 def _first_recorded(history: History) -> Times:
@@ -73,7 +84,7 @@ def _default_spine(history: History, events: Log, *, known_at: int) -> Spine:
     parts = [
         Spine(np.arange(len(first)), first + DAY_US),
         _weekly(spans, first + DAY_US),
-        _after_events(events),
+        _after_events(history, events),
         *(_after_closures(spans, days) for days in AFTER_CLOSURE_DAYS),
     ]
     dispute = np.concatenate([part.dispute for part in parts])
@@ -138,14 +149,15 @@ def _after_closures(spans: _Spans, days: int) -> Spine:
     return Spine(spans.dispute[stands], at[stands])
 
 
-def _after_events(events: Log) -> Spine:
-    """1 microsecond after a recorded event, none within 24 h of the one before it.
+def _after_events(history: History, events: Log) -> Spine:
+    """1 microsecond after an event was recorded in a visible dispute, none within 24 h of the one before it.
 
     Greedy from the first: each round keeps the earliest remaining landmark of every dispute and drops what
     follows within 24 h.
     """
-    dispute = np.repeat(np.arange(len(events.offsets) - 1), np.diff(events.offsets))
-    at = events.known_from + 1
+    every = Spine(np.repeat(np.arange(len(events.offsets) - 1), np.diff(events.offsets)), events.known_from + 1)
+    seen = every[View(history, every, reference_income_cny=np.nan).is_visible]
+    dispute, at = seen.dispute, seen.as_of
     kept_dispute, kept_at = [], []
     while len(at):
         first = np.concatenate([[True], dispute[1:] != dispute[:-1]])

@@ -13,12 +13,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.clock import DAY_US
+from features.clock import format_time
 from features.errors import UserError
 from features.history import History, Spine
 from features.loading import Partition
 from features.partition import write_partitions
 from features.records import Records
+from features.spine import lately_open
 from features.view import View
 from serving.access import Role
 from serving.assessment import assessment
@@ -49,8 +50,10 @@ def score_records(
     """Score every dispute that is open at ``as_of``, or closed less than 90 days before, into one Parquet file.
 
     Nested fields are JSON text.  The same bits as the service gives for the same records.  Raises UserError where
-    ``out`` is a file.
+    ``out`` is a file, or ``as_of`` lies in the future (which the service refuses as well).
     """
+    if as_of > now_us():
+        raise UserError(f"--as-of {format_time(as_of)} lies in the future: a case is scored on what is known by now")
     if out.is_file():
         raise UserError(f"{out} is a file: name a folder for {ASSESSMENTS_FILE}")
     out.mkdir(parents=True, exist_ok=True)
@@ -83,10 +86,9 @@ def score_records(
 
 def waiting(history: History, *, as_of: int) -> Spine:
     """One landmark for every visible dispute that is open, or closed less than 90 days ago."""
-    spine = Spine(np.arange(len(history)), np.full(len(history), as_of))
-    view = View(history, spine, reference_income_cny=np.nan)
-    lately = (view.closed_at < 0) | (as_of - view.closed_at < CLOSED_DAYS * DAY_US)
-    return spine[view.is_visible & lately]
+    everyone = Spine(np.arange(len(history)), np.full(len(history), as_of))
+    known = everyone[View(history, everyone, reference_income_cny=np.nan).is_visible]
+    return lately_open(history, known, closed_within_days=CLOSED_DAYS)
 
 
 def _scored(scorer: Scorer, folder: Path, as_of: int) -> Iterator[Any]:

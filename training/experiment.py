@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from features import catalogue
 from features.clock import format_time, parse_time
 from features.errors import Fault, InvalidConfiguration, MissingInput, UserError
-from features.labels import HORIZON_DAYS, LabelRule
+from features.labels import LabelRule
 from features.spine import SpineSpec
 
 Given = TypeVar("Given")
@@ -128,7 +128,7 @@ class Experiment(Section):
     @property
     def embargo_days(self) -> float:
         """Days between the last training landmark and the first test landmark: horizon + label delay."""
-        return HORIZON_DAYS + self.label.label_delay_days
+        return self.label.embargo_days
 
     @property
     def digest(self) -> str:

@@ -14,7 +14,6 @@ import pyarrow.dataset as ds
 from features import catalogue
 from features.clock import DAY_US, format_time
 from features.history import Array
-from features.labels import HORIZON_DAYS
 from features.records import Records
 from training.alarms import shuffled_label_probe
 from training.artifact.model import RiskModel
@@ -63,7 +62,7 @@ def judge(attempt: Attempt, records: Records, *, step: Callable[[str, float], No
     points = model.explain_points(columns)
     rows = HeldOutRows(
         dispute=test.dispute, pair=test.pair, as_of_us=test.as_of, incident_at_us=test.incident_at, label=test.label,
-        horizon_days=HORIZON_DAYS,
+        horizon_days=attempt.experiment.label.horizon_days,
     )  # fmt: skip
     evaluation = evaluate(
         rows,
@@ -101,22 +100,23 @@ def coverage_of(attempt: Attempt, records: Records) -> Coverage:
     of = incidents["dispute_id"].to_pylist()
     known = sorted({name for name in of if name is not None})
     number = {name: position for position, name in enumerate(known)}
-    row_dispute, row_as_of = _scored_rows(attempt.matrix, known, split)
+    row_dispute, row_as_of = _scored_rows(attempt, known)
     return measure_coverage(
         incident_dispute=np.array([NO_DISPUTE if name is None else number[name] for name in of], np.int64),
         incident_at_us=incidents["occurred_at"].to_numpy(),
         row_dispute=np.array([number[name] for name in row_dispute], np.int64),
         row_as_of_us=row_as_of,
-        lookback_days=HORIZON_DAYS,
+        lookback_days=attempt.experiment.label.horizon_days,
     )
 
 
-def _scored_rows(matrix: Path, disputes: list[str], split: Split) -> tuple[list[str], Array]:
+def _scored_rows(attempt: Attempt, disputes: list[str]) -> tuple[list[str], Array]:
     """The landmarks of some disputes from a horizon before the test to its end: dispute ids and times."""
-    parts = ds.dataset(matrix / "matrix", format="parquet")
+    split, horizon = attempt.split, attempt.experiment.label.horizon_days
+    parts = ds.dataset(attempt.matrix / "matrix", format="parquet")
     found = parts.to_table(columns=["dispute_id", "as_of"], filter=ds.field("dispute_id").isin(disputes))
     as_of = found["as_of"].cast("int64").to_numpy()
-    near = (as_of >= split.test_start - HORIZON_DAYS * DAY_US) & (as_of < split.test_end)
+    near = (as_of >= split.test_start - horizon * DAY_US) & (as_of < split.test_end)
     return found["dispute_id"].to_numpy(zero_copy_only=False)[near].tolist(), as_of[near]
 
 
@@ -148,7 +148,7 @@ def _facts(attempt: Attempt) -> RunFacts:
         experiment_name=attempt.experiment.name,
         experiment_text=attempt.experiment_text,
         synthetic=bool(manifest["synthetic"]),
-        horizon_days=HORIZON_DAYS,
+        horizon_days=attempt.experiment.label.horizon_days,
         label_delay_days=round(attempt.experiment.label.label_delay_days),
         sampling_rate=attempt.experiment.sampling.negative_rate,
         splits=(

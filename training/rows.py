@@ -15,7 +15,6 @@ import pyarrow.parquet as pq
 from features.clock import NEVER, Times
 from features.errors import MissingInput
 from features.history import Array
-from features.matrix import LABEL_COLUMN
 from features.view import Values
 from training.split import Split, training_rows
 
@@ -78,7 +77,7 @@ def matrix_bounds(folder: Path) -> tuple[dict[str, Any], int]:
 
 
 def split_rows(
-    folder: Path, split: Split, columns: tuple[str, ...], *, negative_rate: float, seed: int
+    folder: Path, split: Split, columns: tuple[str, ...], *, label: str, negative_rate: float, seed: int
 ) -> tuple[Rows, Rows, Counted]:
     """The training rows (negatives sampled), the test rows, and the account of all rows.
 
@@ -88,7 +87,7 @@ def split_rows(
     counted = Counted()
     train, test = [], []
     offset = 0
-    for number, part in enumerate(_read(folder, columns)):
+    for number, part in enumerate(_read(folder, columns, label)):
         rows, known, after = part
         counted.rows += len(rows)
         counted.not_yet_known += int((~known).sum())
@@ -122,12 +121,12 @@ def _parts(folder: Path) -> list[Path]:
     return sorted(folder.glob("part-*.parquet"))
 
 
-def _read(folder: Path, columns: tuple[str, ...]) -> Iterator[tuple[Rows, Array, Array]]:
+def _read(folder: Path, columns: tuple[str, ...], label: str) -> Iterator[tuple[Rows, Array, Array]]:
     """Every part with which labels are known and which rows lie after an incident."""
     for path in _parts(folder / "matrix"):
-        matrix = pq.read_table(path, columns=["dispute_id", "as_of", LABEL_COLUMN, *columns])
+        matrix = pq.read_table(path, columns=["dispute_id", "as_of", label, *columns])
         beside = pq.read_table(folder / "outcomes" / path.name, columns=["pair", "incident_at", "after_incident"])
-        known = matrix[LABEL_COLUMN].is_valid().to_numpy()
+        known = matrix[label].is_valid().to_numpy()
         incident_at = beside["incident_at"].cast("int64").fill_null(NEVER).to_numpy()
         values = [matrix[name].to_numpy() for name in columns]
         rows = Rows(
@@ -136,7 +135,7 @@ def _read(folder: Path, columns: tuple[str, ...]) -> Iterator[tuple[Rows, Array,
             pair=pd.factorize(beside["pair"].to_numpy(zero_copy_only=False))[0],
             as_of=matrix["as_of"].cast("int64").to_numpy(),
             incident_at=incident_at,
-            label=matrix[LABEL_COLUMN].fill_null(0).to_numpy().astype(np.int8),
+            label=matrix[label].fill_null(0).to_numpy().astype(np.int8),
             weight=np.ones(len(matrix)),
         )
         yield rows, known, beside["after_incident"].to_numpy(zero_copy_only=False)

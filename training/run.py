@@ -15,7 +15,6 @@ from features import catalogue
 from features.clock import format_time
 from features.errors import MissingInput, UserError
 from features.indicator import Indicator
-from features.labels import HORIZON_DAYS
 from features.matrix import build_matrix
 from features.records import Records
 from features.view import Values
@@ -89,7 +88,8 @@ def run_experiment(
     indicators = catalogue.chosen(experiment.matrix.indicator_ids)
     columns = tuple(indicator.column for indicator in indicators)
     train, test, counted = split_rows(
-        matrix, split, columns, negative_rate=experiment.sampling.negative_rate, seed=experiment.seed
+        matrix, split, columns, label=experiment.label.column,
+        negative_rate=experiment.sampling.negative_rate, seed=experiment.seed,
     )  # fmt: skip
     _check_positives(train, test, folds=experiment.calibration.folds)
     model = fit_model(experiment, train, indicators, manifest, split, models=home.models, step=step)
@@ -156,7 +156,7 @@ def fit_model(
     step("fit", 1.0)
     names = [indicator.column for indicator in indicators]
     contract = ModelContract(
-        horizon_days=HORIZON_DAYS,
+        horizon_days=experiment.label.horizon_days,
         reference_income_cny=experiment.matrix.reference_income_cny,
         columns=tuple(_column_contract(i, train.values[:, n], train.weight) for n, i in enumerate(indicators)),
         calibration=line,

@@ -37,7 +37,7 @@ def fitted(unit_world, tmp_path_factory) -> Fitted:
         manifest, first = matrix_bounds(folder)
         split = last_origin(quick, first_as_of=first, known_at=records.known_at)
     columns = tuple(indicator.column for indicator in catalogue.INDICATORS)
-    train, test, _ = split_rows(folder, split, columns, negative_rate=0.1, seed=quick.seed)
+    train, test, _ = split_rows(folder, split, columns, label="label_90", negative_rate=0.1, seed=quick.seed)
     models = tmp_path_factory.mktemp("models")
     model = fit_model(
         quick, train, catalogue.INDICATORS, manifest, split, models=models, step=lambda _stage, _done: None
