@@ -7,15 +7,16 @@ import json
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from features import catalogue
 from features.clock import format_time, parse_time
 from features.errors import Fault, InvalidConfiguration, MissingInput, UserError
 from features.labels import LabelRule
 from features.spine import SpineSpec
+from training.artifact.contract import PointsItem
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -62,15 +63,32 @@ class MatrixSection(Section):
 
 
 class SplitSection(Section):
-    """The last origin: how long the test is, and from which landmark on rows are used at all."""
+    """The last origin: how long the test is, from which landmark on rows are used, and what stays on one side.
 
-    test_days: int = Field(default=182, ge=28)
+    ``group = "none"`` (nothing is kept together) needs a ``group_reason``.
+    """
+
+    test_days: int = Field(default=182, ge=1)
     first_as_of: str | None = None
+    group: Literal["pair", "none"] = "pair"
+    group_reason: str = ""
 
     @field_validator("first_as_of")
     @classmethod
     def _is_a_time(cls, value: str | None) -> str | None:
         return value if value is None else format_time(_checked(parse_time, value))
+
+    @model_validator(mode="after")
+    def _says_why_it_does_not_group(self) -> Self:
+        if self.group == "none" and not self.group_reason:
+            raise ValueError('group = "none" lets the same pair train and test: say why in group_reason')
+        return self
+
+
+class PointsSection(Section):
+    """The lines of the points score; none named: the ten of the published instruments."""
+
+    items: tuple[PointsItem, ...] = ()
 
 
 class SamplingSection(Section):
@@ -105,8 +123,14 @@ class IntervalSection(Section):
 
 
 class EvaluationSection(Section):
-    """Bootstrap draws behind the intervals of the report."""
+    """What the test rows are, and the bootstrap draws behind the intervals of the report.
 
+    ``monthly``: one row a month for each dispute that is open, or was closed less than ``closed_within_days`` before;
+    ``matrix``: the landmarks of the training matrix.
+    """
+
+    population: Literal["monthly", "matrix"] = "monthly"
+    closed_within_days: int = Field(default=180, ge=0)
     draws: int = Field(default=200, ge=20, le=10_000)
 
 
@@ -120,6 +144,7 @@ class Experiment(Section):
     label: LabelRule = LabelRule()
     split: SplitSection = SplitSection()
     sampling: SamplingSection = SamplingSection()
+    points: PointsSection = PointsSection()
     lightgbm: LightGBMSection = LightGBMSection()
     calibration: CalibrationSection = CalibrationSection()
     interval: IntervalSection = IntervalSection()

@@ -11,9 +11,9 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow.dataset as ds
 
-from features import catalogue
 from features.clock import DAY_US, format_time
 from features.history import Array
+from features.indicator import Indicator
 from features.records import Records
 from training.alarms import shuffled_label_probe
 from training.artifact.model import RiskModel
@@ -35,6 +35,11 @@ from training.rows import Rows
 from training.split import Split
 
 EXPLAINED_ROWS = 4_000
+_POPULATION = {
+    "monthly": "Test rows: one a month for each dispute that is open or was closed lately; a dispute counts as found "
+    "if any of its rows with the incident ahead is in the top share.",
+    "matrix": "Test rows are the landmarks of the training matrix: busy disputes have more rows than quiet ones.",
+}
 MODEL = "lightgbm"
 POINTS = "points"
 
@@ -47,6 +52,7 @@ class Attempt:
     experiment_text: str
     run_id: str
     matrix: Path
+    indicators: tuple[Indicator, ...]
     manifest: dict[str, Any]
     split: Split
     train: Rows
@@ -81,8 +87,8 @@ def judge(attempt: Attempt, records: Records, *, step: Callable[[str, float], No
     return ReportRecord(
         run=_facts(attempt),
         evaluation=evaluation,
-        contributions=_contributions(model, test),
-        cautions=_cautions(evaluation, synthetic=records.synthetic),
+        contributions=_contributions(attempt),
+        cautions=_cautions(attempt, evaluation, synthetic=records.synthetic),
     )
 
 
@@ -120,11 +126,13 @@ def _scored_rows(attempt: Attempt, disputes: list[str]) -> tuple[list[str], Arra
     return found["dispute_id"].to_numpy(zero_copy_only=False)[near].tolist(), as_of[near]
 
 
-def _contributions(model: RiskModel, test: Rows) -> ContributionSummary:
+def _contributions(attempt: Attempt) -> ContributionSummary:
     """Contributions over an even sample of the test rows; what only the care role may see is folded."""
+    model, test = attempt.model, attempt.test
     chosen = np.unique(np.linspace(0, len(test) - 1, min(EXPLAINED_ROWS, len(test))).astype(np.int64))
     explained = model.explain_rows(test.values[chosen])
-    indicators = [catalogue.BY_ID[name] for name in explained.indicators]
+    by_id = {indicator.id: indicator for indicator in attempt.indicators}
+    indicators = [by_id[name] for name in explained.indicators]
     positions = [model.contract.indicator_ids.index(name) for name in explained.indicators]
     return summarise_contributions(
         explained.contributions,
@@ -173,10 +181,10 @@ def _stretch(name: Literal["train", "embargo", "test"], start: int, end: int, ro
     )
 
 
-def _cautions(evaluation: Evaluation, *, synthetic: bool) -> tuple[str, ...]:
+def _cautions(attempt: Attempt, evaluation: Evaluation, *, synthetic: bool) -> tuple[str, ...]:
     cautions = [
-        "Rows are the default spine: busy disputes have more rows than quiet ones. Rows of one dispute are not "
-        "independent; the intervals resample whole pairs.",
+        _POPULATION[attempt.experiment.evaluation.population],
+        "Rows of one dispute are not independent: the intervals resample whole pairs.",
         "Training rows hold all positives and a sample of the negatives; their count is not that of the records.",
     ]
     if evaluation.n_events < 100:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,18 +46,30 @@ class Rows:
 
 @dataclass
 class Counted:
-    """What the split left out, and why: so that rows in = rows used + rows left out."""
+    """What became of every row: training rows in = used + left out, by reason; the same for the test."""
 
     rows: int = 0
     not_yet_known: int = 0
     after_incident: int = 0
     before_the_first_landmark: int = 0
-    in_embargo: int = 0
+    after_training_ends: int = 0
     of_test_pairs: int = 0
     negatives_not_sampled: int = 0
     train: int = 0
+    test_rows: int = 0
+    test_not_yet_known: int = 0
+    test_after_incident: int = 0
+    test_outside_the_period: int = 0
     test: int = 0
-    disputes: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How training rows are drawn: the share of negatives kept, the seed, and whether pairs stay on one side."""
+
+    negative_rate: float
+    seed: int
+    by_pair: bool = True
 
 
 def matrix_bounds(folder: Path) -> tuple[dict[str, Any], int]:
@@ -77,72 +88,104 @@ def matrix_bounds(folder: Path) -> tuple[dict[str, Any], int]:
 
 
 def split_rows(
-    folder: Path, split: Split, columns: tuple[str, ...], *, label: str, negative_rate: float, seed: int
+    train_matrix: Path, test_matrix: Path, split: Split, columns: tuple[str, ...], *, label: str, sampling: Sampling
 ) -> tuple[Rows, Rows, Counted]:
     """The training rows (negatives sampled), the test rows, and the account of all rows.
 
-    Left out: labels not yet known, landmarks after the dispute's first incident, the embargo, and training rows of a
-    pair that occurs in the test.  A pair lies in one part, so that each part is split by itself.
+    Both matrices may be the same.  Left out: labels not yet known, landmarks after the dispute's first incident,
+    landmarks outside the split, and training rows of a pair that occurs in the test.  A pair lies in the same part of
+    every matrix of the same records, so that each part is split by itself.
     """
     counted = Counted()
     train, test = [], []
     offset = 0
-    for number, part in enumerate(_read(folder, columns, label)):
-        rows, known, after = part
-        counted.rows += len(rows)
-        counted.not_yet_known += int((~known).sum())
-        counted.after_incident += int((known & after).sum())
-        usable = known & ~after
-        is_test = usable & split.is_test(rows.as_of)
-        test_pairs = np.unique(rows.pair[is_test])
-        early = usable & split.is_training(rows.as_of)
-        trains = early & training_rows(split, rows.as_of, rows.pair, test_pairs)
-        before = usable & (rows.as_of < split.train_start)
-        counted.before_the_first_landmark += int(before.sum())
-        counted.in_embargo += int((usable & ~before & ~early & ~is_test).sum())
-        counted.of_test_pairs += int((early & ~trains).sum())
-        chance = np.random.default_rng((seed, number)).random(len(rows))
-        kept = trains & ((rows.label == 1) | (chance < negative_rate))
-        counted.negatives_not_sampled += int((trains & ~kept).sum())
-        rows = _numbered(rows, offset)
-        train.append(rows[kept])
-        test.append(rows[is_test])
-        offset += len(rows)
-    training = _joined(train)
-    weight = np.where(training.label == 1, 1.0, 1.0 / negative_rate)
-    training = Rows(**{**training.__dict__, "weight": weight})
-    testing = _joined(test)
+    for number, path in enumerate(_parts(train_matrix / "matrix")):
+        early, late = _number_alike(
+            _read(train_matrix, path.name, columns, label), _read(test_matrix, path.name, columns, label), offset
+        )
+        held = _test_rows(late, split, counted)
+        test.append(held)
+        train.append(_training_rows(early, split, held.pair, number=number, sampling=sampling, counted=counted))
+        offset += len(early.rows) + len(late.rows)
+    training, testing = _joined(train), _joined(test)
+    weight = np.where(training.label == 1, 1.0, 1.0 / sampling.negative_rate)
+    training = replace(training, weight=weight)
     counted.train, counted.test = len(training), len(testing)
-    counted.disputes = {"train": len(np.unique(training.dispute)), "test": len(np.unique(testing.dispute))}
     return training, testing, counted
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The rows of one matrix file, which labels are known, and which rows lie after an incident."""
+
+    rows: Rows
+    known: Array
+    after: Array
+
+
+def _test_rows(part: _Part, split: Split, counted: Counted) -> Rows:
+    usable = part.known & ~part.after
+    held = usable & split.is_test(part.rows.as_of)
+    counted.test_rows += len(part.rows)
+    counted.test_not_yet_known += int((~part.known).sum())
+    counted.test_after_incident += int((part.known & part.after).sum())
+    counted.test_outside_the_period += int((usable & ~held).sum())
+    return part.rows[held]
+
+
+def _training_rows(
+    part: _Part, split: Split, test_pairs: Array, *, number: int, sampling: Sampling, counted: Counted
+) -> Rows:
+    rows, usable = part.rows, part.known & ~part.after
+    early = usable & split.is_training(rows.as_of)
+    trains = usable & training_rows(split, rows.as_of, rows.pair, test_pairs if sampling.by_pair else test_pairs[:0])
+    chance = np.random.default_rng((sampling.seed, number)).random(len(rows))
+    kept = trains & ((rows.label == 1) | (chance < sampling.negative_rate))
+    before = usable & (rows.as_of < split.train_start)
+    counted.rows += len(rows)
+    counted.not_yet_known += int((~part.known).sum())
+    counted.after_incident += int((part.known & part.after).sum())
+    counted.before_the_first_landmark += int(before.sum())
+    counted.after_training_ends += int((usable & ~before & ~early).sum())
+    counted.of_test_pairs += int((early & ~trains).sum())
+    counted.negatives_not_sampled += int((trains & ~kept).sum())
+    return rows[kept]
 
 
 def _parts(folder: Path) -> list[Path]:
     return sorted(folder.glob("part-*.parquet"))
 
 
-def _read(folder: Path, columns: tuple[str, ...], label: str) -> Iterator[tuple[Rows, Array, Array]]:
-    """Every part with which labels are known and which rows lie after an incident."""
-    for path in _parts(folder / "matrix"):
-        matrix = pq.read_table(path, columns=["dispute_id", "as_of", label, *columns])
-        beside = pq.read_table(folder / "outcomes" / path.name, columns=["pair", "incident_at", "after_incident"])
-        known = matrix[label].is_valid().to_numpy()
-        incident_at = beside["incident_at"].cast("int64").fill_null(NEVER).to_numpy()
-        values = [matrix[name].to_numpy() for name in columns]
-        rows = Rows(
-            values=np.column_stack(values) if len(matrix) else np.zeros((0, len(columns))),
-            dispute=pd.factorize(matrix["dispute_id"].to_numpy(zero_copy_only=False))[0],
-            pair=pd.factorize(beside["pair"].to_numpy(zero_copy_only=False))[0],
-            as_of=matrix["as_of"].cast("int64").to_numpy(),
-            incident_at=incident_at,
-            label=matrix[label].fill_null(0).to_numpy().astype(np.int8),
-            weight=np.ones(len(matrix)),
-        )
-        yield rows, known, beside["after_incident"].to_numpy(zero_copy_only=False)
+def _read(folder: Path, name: str, columns: tuple[str, ...], label: str) -> _Part:
+    """One part of a matrix; disputes and pairs are still their ids."""
+    matrix = pq.read_table(folder / "matrix" / name, columns=["dispute_id", "as_of", label, *columns])
+    beside = pq.read_table(folder / "outcomes" / name, columns=["pair", "incident_at", "after_incident"])
+    values = [matrix[column].to_numpy() for column in columns]
+    rows = Rows(
+        values=np.column_stack(values) if len(matrix) else np.zeros((0, len(columns))),
+        dispute=matrix["dispute_id"].to_numpy(zero_copy_only=False),
+        pair=beside["pair"].to_numpy(zero_copy_only=False),
+        as_of=matrix["as_of"].cast("int64").to_numpy(),
+        incident_at=beside["incident_at"].cast("int64").fill_null(NEVER).to_numpy(),
+        label=matrix[label].fill_null(0).to_numpy().astype(np.int8),
+        weight=np.ones(len(matrix)),
+    )
+    known = matrix[label].is_valid().to_numpy()
+    return _Part(rows, known, beside["after_incident"].to_numpy(zero_copy_only=False))
 
 
-def _numbered(rows: Rows, offset: int) -> Rows:
-    return Rows(**{**rows.__dict__, "dispute": rows.dispute + offset, "pair": rows.pair + offset})
+def _number_alike(first: _Part, second: _Part, offset: int) -> tuple[_Part, _Part]:
+    """The same parts with disputes and pairs as whole numbers from ``offset``, the same number for the same id."""
+    numbered = []
+    for name in ("dispute", "pair"):
+        ids = np.concatenate([getattr(first.rows, name), getattr(second.rows, name)])
+        numbered.append(pd.factorize(ids)[0] + offset)
+    cut = len(first.rows)
+
+    def renamed(part: _Part, side: slice) -> _Part:
+        return replace(part, rows=replace(part.rows, dispute=numbered[0][side], pair=numbered[1][side]))
+
+    return renamed(first, slice(None, cut)), renamed(second, slice(cut, None))
 
 
 def _joined(parts: list[Rows]) -> Rows:

@@ -38,8 +38,8 @@ from training.judging import Attempt, judge
 from training.plan import plan_of
 from training.registry import REPORT_FILE
 from training.report import ReportFiles, write_report
-from training.rows import Counted, Rows, matrix_bounds, split_rows
-from training.split import Split, last_origin
+from training.rows import Counted, Rows, Sampling, matrix_bounds, split_rows
+from training.split import Split, last_origin, month_starts
 from training.tracking import CHALLENGER, Tracker
 
 Progress = Callable[[str, float], None]
@@ -85,11 +85,15 @@ def run_experiment(
     matrix = matrix_for(experiment, records, home=home, progress=step)
     manifest, first_as_of = matrix_bounds(matrix)
     split = last_origin(experiment, first_as_of=first_as_of, known_at=records.known_at)
+    test_matrix = matrix
+    if experiment.evaluation.population == "monthly":
+        test_matrix = monthly_matrix(experiment, records, split, home=home, progress=step)
     indicators = catalogue.chosen(experiment.matrix.indicator_ids)
-    columns = tuple(indicator.column for indicator in indicators)
     train, test, counted = split_rows(
-        matrix, split, columns, label=experiment.label.column,
-        negative_rate=experiment.sampling.negative_rate, seed=experiment.seed,
+        matrix, test_matrix, split, tuple(indicator.column for indicator in indicators), label=experiment.label.column,
+        sampling=Sampling(
+            experiment.sampling.negative_rate, experiment.seed, by_pair=experiment.split.group == "pair"
+        ),
     )  # fmt: skip
     _check_positives(train, test, folds=experiment.calibration.folds)
     model = fit_model(experiment, train, indicators, manifest, split, models=home.models, step=step)
@@ -97,7 +101,7 @@ def run_experiment(
     with tracker.run(experiment.name, tags={"synthetic": str(records.synthetic).lower()}) as run_id:
         attempt = Attempt(
             experiment=experiment, experiment_text=experiment_text, run_id=run_id, matrix=matrix, manifest=manifest,
-            split=split, train=train, test=test, model=model,
+            split=split, train=train, test=test, model=model, indicators=indicators,
         )  # fmt: skip
         record = judge(attempt, records, step=step)
         folder = home.reports / run_id
@@ -124,16 +128,30 @@ def _check_positives(train: Rows, test: Rows, *, folds: int) -> None:
 
 
 def matrix_for(experiment: Experiment, records: Records, *, home: Home, progress: Progress) -> Path:
-    """The matrix of an experiment: built once per records, catalogue and matrix settings, then found again."""
-    key = json.dumps(
-        [records.digests, catalogue.digest(), experiment.matrix.model_dump(), experiment.label.model_dump()],
-        sort_keys=True,
-    )
+    """The training matrix of an experiment."""
+    return _built(experiment, records, home, progress, as_of=experiment.matrix.as_of, closed_within_days=None)
+
+
+def monthly_matrix(experiment: Experiment, records: Records, split: Split, *, home: Home, progress: Progress) -> Path:
+    """The test matrix: the first instant of each month (Asia/Shanghai) in the test, for open or lately closed disputes."""
+    times = ",".join(format_time(at) for at in month_starts(split.test_start, split.test_end))
+    days = experiment.evaluation.closed_within_days
+    return _built(experiment, records, home, progress, as_of=times, closed_within_days=days)
+
+
+def _built(
+    experiment: Experiment, records: Records, home: Home, progress: Progress, *,
+    as_of: str, closed_within_days: int | None,
+) -> Path:  # fmt: skip
+    """A matrix, built once per records, catalogue and settings, then found again."""
+    settings = [as_of, closed_within_days, experiment.matrix.indicators, experiment.matrix.reference_income_cny]
+    key = json.dumps([records.digests, catalogue.digest(), settings, experiment.label.model_dump()], sort_keys=True)
     folder = home.matrices / hashlib.sha256(key.encode()).hexdigest()[:16]
     if not (folder / "manifest.json").exists():
         build_matrix(
-            records, folder, as_of=experiment.matrix.as_of, indicators=experiment.matrix.indicator_ids,
-            label=experiment.label, reference_income_cny=experiment.matrix.reference_income_cny, progress=progress,
+            records, folder, as_of=as_of, indicators=experiment.matrix.indicator_ids, label=experiment.label,
+            reference_income_cny=experiment.matrix.reference_income_cny, closed_within_days=closed_within_days,
+            progress=progress,
         )  # fmt: skip
     return folder
 
@@ -179,7 +197,7 @@ def fit_model(
 
 
 def _points(train: Rows, names: tuple[str, ...], experiment: Experiment) -> PointsContract:
-    items = tuple(item for item in default_items() if item.column in names)
+    items = experiment.points.items or tuple(item for item in default_items() if item.column in names)
     points = points_by_item(train.columns(names), items).sum(axis=1)
     line = fit_line(points, train.label, train.weight, log_sampling_rate=0.0)
     return PointsContract(
@@ -210,7 +228,7 @@ def _column_contract(indicator: Indicator, values: Values, weight: Values) -> Co
 def _parameters(experiment: Experiment, counted: Counted, split: Split, model: RiskModel) -> dict[str, Any]:
     settings = {f"{section}.{key}": value for section, body in experiment.model_dump(mode="json").items()
                 if isinstance(body, dict) for key, value in body.items()}  # fmt: skip
-    rows = {f"rows.{name}": value for name, value in asdict(counted).items() if name != "disputes"}
+    rows = {f"rows.{name}": value for name, value in asdict(counted).items()}
     times = {name: format_time(at) for name, at in asdict(split).items()}
     return settings | rows | times | {"seed": experiment.seed, "model.digest": model.digest}
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from features.clock import DAY_US, format_time, parse_time
+from features.clock import DAY_US, format_time, parse_time, to_us
 from features.errors import UserError
 from features.history import Array
 from training.experiment import Experiment
+
+ZONE = ZoneInfo("Asia/Shanghai")
 
 
 @dataclass(frozen=True)
@@ -58,3 +62,11 @@ def last_origin(experiment: Experiment, *, first_as_of: int, known_at: int) -> S
 def training_rows(split: Split, as_of: Array, pair: Array, test_pairs: Array) -> Array:
     """Which rows may train: before the embargo, and of no pair that occurs in the test."""
     return split.is_training(as_of) & ~np.isin(pair, test_pairs)
+
+
+def month_starts(start: int, end: int) -> tuple[int, ...]:
+    """The first instant of every month (Asia/Shanghai) in ``[start, end)``; ``start`` itself where there is none."""
+    first = datetime.fromtimestamp(start / 1e6, UTC).astimezone(ZONE)
+    months = (first.year * 12 + first.month - 1 + step for step in range((end - start) // (28 * DAY_US) + 2))
+    times = (to_us(datetime(month // 12, month % 12 + 1, 1, tzinfo=ZONE)) for month in months)
+    return tuple(at for at in times if start <= at < end) or (start,)

@@ -46,6 +46,8 @@ def test_rows_in_are_rows_used_plus_rows_left_out(trained):
         warnings.simplefilter("ignore")
         rows = Tracker(Home(trained.home)).client.get_run(trained.run_id).data.params
     count = {name.removeprefix("rows."): int(value) for name, value in rows.items() if name.startswith("rows.")}
+    test = {name: count.pop(name) for name in list(count) if name.startswith("test")}
+    assert test.pop("test_rows") == sum(test.values())
     assert count.pop("rows") == sum(count.values())
     assert count["train"] > 0
     assert count["of_test_pairs"] > 0

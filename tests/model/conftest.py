@@ -10,7 +10,7 @@ from features import build_matrix, catalogue, read_records
 from training.artifact.model import RiskModel
 from training.experiment import Experiment, read_experiment
 from training.fit import TreeFitter
-from training.rows import Rows, matrix_bounds, split_rows
+from training.rows import Rows, Sampling, matrix_bounds, split_rows
 from training.run import fit_model
 from training.split import Split, last_origin
 
@@ -37,7 +37,7 @@ def fitted(unit_world, tmp_path_factory) -> Fitted:
         manifest, first = matrix_bounds(folder)
         split = last_origin(quick, first_as_of=first, known_at=records.known_at)
     columns = tuple(indicator.column for indicator in catalogue.INDICATORS)
-    train, test, _ = split_rows(folder, split, columns, label="label_90", negative_rate=0.1, seed=quick.seed)
+    train, test, _ = split_rows(folder, folder, split, columns, label="label_90", sampling=Sampling(0.1, quick.seed))
     models = tmp_path_factory.mktemp("models")
     model = fit_model(
         quick, train, catalogue.INDICATORS, manifest, split, models=models, step=lambda _stage, _done: None

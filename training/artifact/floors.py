@@ -14,14 +14,15 @@ from features.families.conduct import (
     self_harm_statement_recorded,
     strangulation_reported,
 )
-from features.families.kind_and_stakes import intimate_or_family_tie
 from features.indicator import Bilingual
+from features.schema import DISPUTE_KINDS, RELATIONS
 from features.view import Array, Measure, View
 from training.artifact.tiers import ORDER, Tier
 
 ACUTE_DAYS = 14
 THIN_FIELDS = ("relation", "proximity", "stakes", "amount_cny", "minors_in_household")
 THIN_NULLS = 3
+FAMILY_RELATIONS = ("spouse_partner", "ex_spouse_partner", "family")
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ class Facts:
     """What the floors and routing ask of each landmark; every array has shape (landmarks,).
 
     ``floors`` maps a floor id to its measure (1 = it holds).  ``violent_family_tie`` is true where a partner or
-    family tie meets injury, threat or strangulation: legal aid and protection come before joint mediation.
+    family tie meets injury, threat or strangulation: legal aid and protection come before joint mediation.  Any family
+    counts, under one roof or not (A02 asks for the roof), and a marriage or family dispute whose relation is unknown.
     """
 
     floors: dict[str, Measure]
@@ -85,7 +87,13 @@ def read_facts(view: View) -> Facts:
         "F5": Measure(thin.astype(np.float64), from_case=True),
     }
     violence = view.conduct.of("injury", "threat", "strangulation").any().values > 0
-    return Facts(floors, thin, (intimate_or_family_tie(view).values == 1) & violence)
+    return Facts(floors, thin, _family_tie(view) & violence)
+
+
+def _family_tie(view: View) -> Array:
+    relation = view.case("relation")
+    family_matter = view.case("kind") == DISPUTE_KINDS.index("marriage_family")
+    return np.isin(relation, [RELATIONS.index(name) for name in FAMILY_RELATIONS]) | ((relation < 0) & family_matter)
 
 
 def _thin(view: View) -> Array:
