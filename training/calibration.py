@@ -24,22 +24,17 @@ KNOT_SHARES = (1.0, 0.75, 0.5, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01, 0.003, 0.0)
 Step = Callable[[float], None]
 
 
-@dataclass(frozen=True)
-class CrossFitted:
-    """Raw scores of the training rows by models that never saw the row's pair, shape (rows,)."""
-
-    raw: Values
-
-
-def cross_fit(rows: Rows, fitter: TreeFitter, *, folds: int, step: Step) -> CrossFitted:
-    """Score every training row by a model fitted on the other folds; a pair lies in one fold."""
-    raw = np.zeros(len(rows))
+def cross_fit(train: Rows, calibration: Rows, fitter: TreeFitter, *, folds: int, step: Step) -> Values:
+    """Raw scores of the calibration rows, each by a model that never saw the row's pair; shape (rows,)."""
+    raw = np.zeros(len(calibration))
+    pair = np.concatenate([train.pair, calibration.pair])
     splitter = GroupKFold(n_splits=folds, shuffle=True, random_state=fitter.seed)
-    for number, (fitted, held) in enumerate(splitter.split(rows.values, rows.label, rows.pair)):
-        booster = fitter.fit(rows.values[fitted], rows.label[fitted])
-        raw[held] = raw_scores(booster, rows.values[held])
+    for number, (seen, unseen) in enumerate(splitter.split(pair, groups=pair)):
+        fitted, scored = seen[seen < len(train)], unseen[unseen >= len(train)] - len(train)
+        booster = fitter.fit(train.values[fitted], train.label[fitted])
+        raw[scored] = raw_scores(booster, calibration.values[scored])
         step((number + 1) / folds)
-    return CrossFitted(raw)
+    return raw
 
 
 def fit_line(raw: Values, label: Array, weight: Values, *, log_sampling_rate: float) -> Calibration:
@@ -98,30 +93,47 @@ def _mean_by(band: Array, values: Values, weight: Values) -> Values:
 
 
 def tree_intervals(
-    rows: Rows, crossed: CrossFitted, calibration: Calibration, fitter: TreeFitter, *, refits: int, step: Step
-) -> IntervalKnots:
+    train: Rows, calibration: Rows, raw: Values, line: Calibration, fitter: TreeFitter, *, refits: int, step: Step
+) -> IntervalKnots:  # fmt: skip
     """Standard errors of the margin by cluster-bootstrap refits of model and calibration.
 
     Each refit draws pairs with replacement (Poisson weights), fits new trees on the drawn ones, calibrates with the
-    same draw of the cross-fitted scores, and scores the pairs that were not drawn.  The mean risk per margin band of
-    each refit gives, over the refits, the standard error of the band's log-odds.
+    same draw of the cross-fitted scores ``raw``, and scores the calibration rows of the pairs that were not drawn.  The
+    mean risk per margin band of each refit gives, over the refits, the standard error of the band's log-odds.
     """
-    margin = margins(crossed.raw, calibration)
-    bands = margin_bands(margin, rows.weight)
-    pairs, pair = np.unique(rows.pair, return_inverse=True)
-    rng = np.random.default_rng((fitter.seed, 1))
+    bands = margin_bands(margins(raw, line), calibration.weight)
+    times_of = _PairDraws((train.pair, calibration.pair), (fitter.seed, 1))
     drawn_logits = []
     for number in range(refits):
-        times = rng.poisson(1.0, len(pairs))[pair]
-        drawn, left = times > 0, times == 0
-        booster = fitter.fit(rows.values[drawn], rows.label[drawn], weight=times[drawn].astype(np.float64))
-        line = fit_line(
-            crossed.raw, rows.label, rows.weight * times, log_sampling_rate=calibration.log_sampling_rate
-        )  # fmt: skip
-        risk = sigmoid(margins(raw_scores(booster, rows.values[left]), line))
-        drawn_logits.append(_band_logits(bands, left, risk, rows.weight[left]))
+        times, times_calibration = times_of.draw()
+        drawn, left = times > 0, times_calibration == 0
+        booster = fitter.fit(train.values[drawn], train.label[drawn], weight=times[drawn].astype(np.float64))
+        refitted = fit_line(
+            raw, calibration.label, calibration.weight * times_calibration, log_sampling_rate=line.log_sampling_rate
+        )
+        risk = sigmoid(margins(raw_scores(booster, calibration.values[left]), refitted))
+        drawn_logits.append(_band_logits(bands, left, risk, calibration.weight[left]))
         step((number + 1) / refits)
     return _knots(bands, np.array(drawn_logits))
+
+
+class _PairDraws:
+    """Poisson(1) weights of pairs, the same for every row of a pair in each of some lists of rows."""
+
+    def __init__(self, pairs: tuple[Array, ...], seed: tuple[int, ...]) -> None:
+        self._size, codes = _coded(pairs)
+        self._codes = np.split(codes, np.cumsum([len(rows) for rows in pairs])[:-1])
+        self._rng = np.random.default_rng(seed)
+
+    def draw(self) -> tuple[Array, ...]:
+        """The weight of every row, list by list."""
+        times = self._rng.poisson(1.0, self._size)
+        return tuple(times[codes] for codes in self._codes)
+
+
+def _coded(pairs: tuple[Array, ...]) -> tuple[int, Array]:
+    names, codes = np.unique(np.concatenate(pairs), return_inverse=True)
+    return len(names), codes
 
 
 def line_intervals(
@@ -129,12 +141,11 @@ def line_intervals(
 ) -> IntervalKnots:  # fmt: skip
     """The same for a fixed score such as the points: only the calibration is fitted again."""
     bands = margin_bands(margins(raw, calibration), rows.weight)
-    pairs, pair = np.unique(rows.pair, return_inverse=True)
-    rng = np.random.default_rng((seed, 2))
+    times_of = _PairDraws((rows.pair,), (seed, 2))
     everyone = np.ones(len(rows), bool)
     logits = []
     for _ in range(refits):
-        weight: Values = rows.weight * rng.poisson(1.0, len(pairs))[pair]
+        weight: Values = rows.weight * times_of.draw()[0]
         line = fit_line(raw, rows.label, weight, log_sampling_rate=calibration.log_sampling_rate)
         logits.append(_band_logits(bands, everyone, sigmoid(margins(raw, line)), rows.weight))
     return _knots(bands, np.array(logits))

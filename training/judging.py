@@ -31,7 +31,7 @@ from training.evaluation_record import (
 )
 from training.experiment import Experiment
 from training.held_out import HeldOutRows, Scores
-from training.rows import Rows
+from training.rows import Rows, SplitRows
 from training.split import Split
 
 EXPLAINED_ROWS = 4_000
@@ -55,14 +55,13 @@ class Attempt:
     indicators: tuple[Indicator, ...]
     manifest: dict[str, Any]
     split: Split
-    train: Rows
-    test: Rows
+    rows: SplitRows
     model: RiskModel
 
 
 def judge(attempt: Attempt, records: Records, *, step: Callable[[str, float], None]) -> ReportRecord:
     """Everything a report of this attempt holds."""
-    model, test = attempt.model, attempt.test
+    model, test = attempt.model, attempt.rows.test
     columns = test.columns(model.contract.column_names)
     margin = model.margin_of_rows(test.values)
     points = model.explain_points(columns)
@@ -128,7 +127,7 @@ def _scored_rows(attempt: Attempt, disputes: list[str]) -> tuple[list[str], Arra
 
 def _contributions(attempt: Attempt) -> ContributionSummary:
     """Contributions over an even sample of the test rows; what only the care role may see is folded."""
-    model, test = attempt.model, attempt.test
+    model, test = attempt.model, attempt.rows.test
     chosen = np.unique(np.linspace(0, len(test) - 1, min(EXPLAINED_ROWS, len(test))).astype(np.int64))
     explained = model.explain_rows(test.values[chosen])
     by_id = {indicator.id: indicator for indicator in attempt.indicators}
@@ -160,9 +159,9 @@ def _facts(attempt: Attempt) -> RunFacts:
         label_delay_days=round(attempt.experiment.label.label_delay_days),
         sampling_rate=attempt.experiment.sampling.negative_rate,
         splits=(
-            _stretch("train", split.train_start, split.train_end, attempt.train),
+            _stretch("train", split.train_start, split.train_end, attempt.rows.train),
             _stretch("embargo", split.train_end, split.test_start, None),
-            _stretch("test", split.test_start, split.test_end, attempt.test),
+            _stretch("test", split.test_start, split.test_end, attempt.rows.test),
         ),
         features=attempt.model.contract.column_names,
     )

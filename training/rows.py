@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +45,8 @@ class Rows:
 
 
 @dataclass
-class Counted:
-    """What became of every row: training rows in = used + left out, by reason; the same for the test."""
+class Drawing:
+    """What became of every row of the training matrix: rows in = used (``train``) + left out, by reason."""
 
     rows: int = 0
     not_yet_known: int = 0
@@ -56,11 +56,23 @@ class Counted:
     of_test_pairs: int = 0
     negatives_not_sampled: int = 0
     train: int = 0
+
+
+@dataclass
+class Counted:
+    """What became of every row: of the training matrix, and of the test's matrix."""
+
+    training: Drawing = field(default_factory=Drawing)
     test_rows: int = 0
     test_not_yet_known: int = 0
     test_after_incident: int = 0
     test_outside_the_period: int = 0
     test: int = 0
+
+    def to_record(self) -> dict[str, int]:
+        """All counts, flat."""
+        own = {name: value for name, value in self.__dict__.items() if name != "training"}
+        return self.training.__dict__ | own
 
 
 @dataclass(frozen=True)
@@ -87,31 +99,51 @@ def matrix_bounds(folder: Path) -> tuple[dict[str, Any], int]:
     return json.loads(manifest.read_text("utf-8")), int(min(firsts))
 
 
+@dataclass(frozen=True)
+class SplitRows:
+    """The rows of a split.  No pair of ``test`` is in ``train`` or ``calibration`` (unless sampling says otherwise).
+
+    ``train`` fits the trees.  ``calibration`` are rows of the training period from the population of the test: on them
+    the calibration, the tier cut-offs and the typical values are fixed.
+    """
+
+    train: Rows
+    calibration: Rows
+    test: Rows
+    counted: Counted
+
+
 def split_rows(
     train_matrix: Path, test_matrix: Path, split: Split, columns: tuple[str, ...], *, label: str, sampling: Sampling
-) -> tuple[Rows, Rows, Counted]:
-    """The training rows (negatives sampled), the test rows, and the account of all rows.
+) -> SplitRows:
+    """The rows of a split from a training matrix and one of the test's population, with the account of all rows.
 
     Both matrices may be the same.  Left out: labels not yet known, landmarks after the dispute's first incident,
-    landmarks outside the split, and training rows of a pair that occurs in the test.  A pair lies in the same part of
-    every matrix of the same records, so that each part is split by itself.
+    landmarks outside the split, and training rows of a pair that occurs in the test.  Negatives before the embargo are
+    sampled, and weigh accordingly.  A pair lies in the same part of every matrix of the same records, so that each
+    part is split by itself.
     """
     counted = Counted()
-    train, test = [], []
+    found: tuple[list[Rows], list[Rows], list[Rows]] = ([], [], [])
     offset = 0
     for number, path in enumerate(_parts(train_matrix / "matrix")):
         early, late = _number_alike(
             _read(train_matrix, path.name, columns, label), _read(test_matrix, path.name, columns, label), offset
         )
-        held = _test_rows(late, split, counted)
-        test.append(held)
-        train.append(_training_rows(early, split, held.pair, number=number, sampling=sampling, counted=counted))
+        test = _test_rows(late, split, counted)
+        drawn = _Drawn(split, test.pair, number, sampling)
+        found[0].append(drawn.rows_of(early, counted.training))
+        found[1].append(drawn.rows_of(late, Drawing()))
+        found[2].append(test)
         offset += len(early.rows) + len(late.rows)
-    training, testing = _joined(train), _joined(test)
-    weight = np.where(training.label == 1, 1.0, 1.0 / sampling.negative_rate)
-    training = replace(training, weight=weight)
-    counted.train, counted.test = len(training), len(testing)
-    return training, testing, counted
+    train, calibration, held = (_joined(parts) for parts in found)
+    rate = sampling.negative_rate
+    counted.test = len(held)
+    return SplitRows(_weighted(train, rate), _weighted(calibration, rate), held, counted)
+
+
+def _weighted(rows: Rows, negative_rate: float) -> Rows:
+    return replace(rows, weight=np.where(rows.label == 1, 1.0, 1.0 / negative_rate))
 
 
 @dataclass(frozen=True)
@@ -133,23 +165,33 @@ def _test_rows(part: _Part, split: Split, counted: Counted) -> Rows:
     return part.rows[held]
 
 
-def _training_rows(
-    part: _Part, split: Split, test_pairs: Array, *, number: int, sampling: Sampling, counted: Counted
-) -> Rows:
-    rows, usable = part.rows, part.known & ~part.after
-    early = usable & split.is_training(rows.as_of)
-    trains = usable & training_rows(split, rows.as_of, rows.pair, test_pairs if sampling.by_pair else test_pairs[:0])
-    chance = np.random.default_rng((sampling.seed, number)).random(len(rows))
-    kept = trains & ((rows.label == 1) | (chance < sampling.negative_rate))
-    before = usable & (rows.as_of < split.train_start)
-    counted.rows += len(rows)
-    counted.not_yet_known += int((~part.known).sum())
-    counted.after_incident += int((part.known & part.after).sum())
-    counted.before_the_first_landmark += int(before.sum())
-    counted.after_training_ends += int((usable & ~before & ~early).sum())
-    counted.of_test_pairs += int((early & ~trains).sum())
-    counted.negatives_not_sampled += int((trains & ~kept).sum())
-    return rows[kept]
+@dataclass(frozen=True)
+class _Drawn:
+    """How the rows before the embargo are drawn from one part."""
+
+    split: Split
+    test_pairs: Array
+    part_number: int
+    sampling: Sampling
+
+    def rows_of(self, part: _Part, counted: Drawing) -> Rows:
+        """All positives and a share of the negatives, of no pair that occurs in the test."""
+        rows, usable, split = part.rows, part.known & ~part.after, self.split
+        early = usable & split.is_training(rows.as_of)
+        test_pairs = self.test_pairs if self.sampling.by_pair else self.test_pairs[:0]
+        trains = usable & training_rows(split, rows.as_of, rows.pair, test_pairs)
+        chance = np.random.default_rng((self.sampling.seed, self.part_number)).random(len(rows))
+        kept = trains & ((rows.label == 1) | (chance < self.sampling.negative_rate))
+        before = usable & (rows.as_of < split.train_start)
+        counted.rows += len(rows)
+        counted.not_yet_known += int((~part.known).sum())
+        counted.after_incident += int((part.known & part.after).sum())
+        counted.before_the_first_landmark += int(before.sum())
+        counted.after_training_ends += int((usable & ~before & ~early).sum())
+        counted.of_test_pairs += int((early & ~trains).sum())
+        counted.negatives_not_sampled += int((trains & ~kept).sum())
+        counted.train += int(kept.sum())
+        return rows[kept]
 
 
 def _parts(folder: Path) -> list[Path]:

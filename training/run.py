@@ -38,7 +38,7 @@ from training.judging import Attempt, judge
 from training.plan import plan_of
 from training.registry import REPORT_FILE
 from training.report import ReportFiles, write_report
-from training.rows import Counted, Rows, Sampling, matrix_bounds, split_rows
+from training.rows import Counted, Rows, Sampling, SplitRows, matrix_bounds, split_rows
 from training.split import Split, last_origin, month_starts
 from training.tracking import CHALLENGER, Tracker
 
@@ -89,24 +89,26 @@ def run_experiment(
     if experiment.evaluation.population == "monthly":
         test_matrix = monthly_matrix(experiment, records, split, home=home, progress=step)
     indicators = catalogue.chosen(experiment.matrix.indicator_ids)
-    train, test, counted = split_rows(
+    rows = split_rows(
         matrix, test_matrix, split, tuple(indicator.column for indicator in indicators), label=experiment.label.column,
         sampling=Sampling(
             experiment.sampling.negative_rate, experiment.seed, by_pair=experiment.split.group == "pair"
         ),
     )  # fmt: skip
-    _check_positives(train, test, folds=experiment.calibration.folds)
-    model = fit_model(experiment, train, indicators, manifest, split, models=home.models, step=step)
+    check_positives(rows, folds=experiment.calibration.folds)
+    model = fit_model(experiment, rows, indicators, manifest, split, models=home.models, step=step)
     tracker = Tracker(home)
     with tracker.run(experiment.name, tags={"synthetic": str(records.synthetic).lower()}) as run_id:
         attempt = Attempt(
             experiment=experiment, experiment_text=experiment_text, run_id=run_id, matrix=matrix, manifest=manifest,
-            split=split, train=train, test=test, model=model, indicators=indicators,
+            split=split, rows=rows, model=model, indicators=indicators,
         )  # fmt: skip
         record = judge(attempt, records, step=step)
         folder = home.reports / run_id
         write_report(record, out=folder)
-        tracker.log(parameters=_parameters(experiment, counted, split, model), metrics=record.evaluation.as_metrics())
+        tracker.log(
+            parameters=_parameters(experiment, rows.counted, split, model), metrics=record.evaluation.as_metrics()
+        )
         tracker.log_dataset(matrix, digest=str(manifest["digest"]), name=experiment.name)
         tracker.log_files(folder, into="report")
         tracker.log_files(home.models / model.digest, into="saved_model")
@@ -115,15 +117,16 @@ def run_experiment(
     return RunResult(run_id, version, model.digest, folder, _headline(record.evaluation), records.synthetic)
 
 
-def _check_positives(train: Rows, test: Rows, *, folds: int) -> None:
+def check_positives(rows: SplitRows, *, folds: int) -> None:
     """Raise UserError where the rows can't carry a fit, a calibration or a judgement."""
-    disputes = len(np.unique(train.dispute[train.label == 1]))
-    if disputes < 2 * folds:
-        raise UserError(
-            f"only {disputes} disputes before the embargo have an incident; a fit with {folds} folds needs at least "
-            f"{2 * folds}: bring longer or more records"
-        )
-    if len(test) == 0:
+    for name, part in (("training", rows.train), ("calibration", rows.calibration)):
+        disputes = len(np.unique(part.dispute[part.label == 1]))
+        if disputes < 2 * folds:
+            raise UserError(
+                f"only {disputes} disputes before the embargo have an incident ahead of a {name} row; {folds} folds "
+                f"need at least {2 * folds}: bring longer or more records"
+            )
+    if len(rows.test) == 0:
         raise UserError("no row has a complete label in the test period: bring longer records")
 
 
@@ -133,8 +136,11 @@ def matrix_for(experiment: Experiment, records: Records, *, home: Home, progress
 
 
 def monthly_matrix(experiment: Experiment, records: Records, split: Split, *, home: Home, progress: Progress) -> Path:
-    """The test matrix: the first instant of each month (Asia/Shanghai) in the test, for open or lately closed disputes."""
-    times = ",".join(format_time(at) for at in month_starts(split.test_start, split.test_end))
+    """The population of the headline: the first instant of each month (Asia/Shanghai) of training period and test,
+    for disputes that are open or were closed lately.
+    """
+    months = month_starts(split.train_start, split.train_end) + month_starts(split.test_start, split.test_end)
+    times = ",".join(format_time(at) for at in months)
     days = experiment.evaluation.closed_within_days
     return _built(experiment, records, home, progress, as_of=times, closed_within_days=days)
 
@@ -157,32 +163,32 @@ def _built(
 
 
 def fit_model(
-    experiment: Experiment, train: Rows, indicators: tuple[Indicator, ...], manifest: dict[str, Any], split: Split,
+    experiment: Experiment, rows: SplitRows, indicators: tuple[Indicator, ...], manifest: dict[str, Any], split: Split,
     *, models: Path, step: Progress,
 ) -> RiskModel:  # fmt: skip
     """Fit, calibrate and save; the model as loaded back and verified."""
+    train, held = rows.train, rows.calibration
     fitter = TreeFitter(experiment.lightgbm, indicators, experiment.seed)
     log_rate = float(np.log(experiment.sampling.negative_rate))
-    crossed = cross_fit(train, fitter, folds=experiment.calibration.folds, step=lambda done: step("cross-fit", done))
-    line = fit_line(crossed.raw, train.label, train.weight, log_sampling_rate=log_rate)
+    raw = cross_fit(train, held, fitter, folds=experiment.calibration.folds, step=lambda done: step("cross-fit", done))
+    line = fit_line(raw, held.label, held.weight, log_sampling_rate=log_rate)
     intervals = tree_intervals(
-        train, crossed, line, fitter, refits=experiment.interval.refits, step=lambda done: step("intervals", done)
-    )
+        train, held, raw, line, fitter, refits=experiment.interval.refits, step=lambda done: step("intervals", done)
+    )  # fmt: skip
     step("fit", 0.0)
     booster = fitter.fit(train.values, train.label)
     text = booster.model_to_string()
     step("fit", 1.0)
-    names = [indicator.column for indicator in indicators]
     contract = ModelContract(
         horizon_days=experiment.label.horizon_days,
         reference_income_cny=experiment.matrix.reference_income_cny,
-        columns=tuple(_column_contract(i, train.values[:, n], train.weight) for n, i in enumerate(indicators)),
+        columns=tuple(_column_contract(i, held.values[:, n], held.weight) for n, i in enumerate(indicators)),
         calibration=line,
         intervals=intervals,
-        tiers=tier_cuts(margins(crossed.raw, line), train.weight),
-        base_rate=float(np.average(train.label, weights=train.weight)),
+        tiers=tier_cuts(margins(raw, line), held.weight),
+        base_rate=float(np.average(held.label, weights=held.weight)),
         raw_base=float(booster.predict(train.values[:1], pred_contrib=True)[0, -1]),
-        points=_points(train, tuple(names), experiment),
+        points=_points(held, tuple(indicator.column for indicator in indicators), experiment),
         provenance=Provenance(
             experiment=experiment.name,
             experiment_digest=experiment.digest,
@@ -196,15 +202,15 @@ def fit_model(
     return load_model(save_model(text, contract, models))
 
 
-def _points(train: Rows, names: tuple[str, ...], experiment: Experiment) -> PointsContract:
+def _points(held: Rows, names: tuple[str, ...], experiment: Experiment) -> PointsContract:
     items = experiment.points.items or tuple(item for item in default_items() if item.column in names)
-    points = points_by_item(train.columns(names), items).sum(axis=1)
-    line = fit_line(points, train.label, train.weight, log_sampling_rate=0.0)
+    points = points_by_item(held.columns(names), items).sum(axis=1)
+    line = fit_line(points, held.label, held.weight, log_sampling_rate=0.0)
     return PointsContract(
         items=items,
         calibration=line,
-        intervals=line_intervals(points, train, line, refits=200, seed=experiment.seed),
-        tiers=tier_cuts(margins(points, line), train.weight),
+        intervals=line_intervals(points, held, line, refits=200, seed=experiment.seed),
+        tiers=tier_cuts(margins(points, line), held.weight),
     )
 
 
@@ -228,7 +234,7 @@ def _column_contract(indicator: Indicator, values: Values, weight: Values) -> Co
 def _parameters(experiment: Experiment, counted: Counted, split: Split, model: RiskModel) -> dict[str, Any]:
     settings = {f"{section}.{key}": value for section, body in experiment.model_dump(mode="json").items()
                 if isinstance(body, dict) for key, value in body.items()}  # fmt: skip
-    rows = {f"rows.{name}": value for name, value in asdict(counted).items()}
+    rows = {f"rows.{name}": value for name, value in counted.to_record().items()}
     times = {name: format_time(at) for name, at in asdict(split).items()}
     return settings | rows | times | {"seed": experiment.seed, "model.digest": model.digest}
 

@@ -37,9 +37,11 @@ def fitted(unit_world, tmp_path_factory) -> Fitted:
         manifest, first = matrix_bounds(folder)
         split = last_origin(quick, first_as_of=first, known_at=records.known_at)
     columns = tuple(indicator.column for indicator in catalogue.INDICATORS)
-    train, test, _ = split_rows(folder, folder, split, columns, label="label_90", sampling=Sampling(0.1, quick.seed))
+    rows = split_rows(folder, folder, split, columns, label="label_90", sampling=Sampling(0.1, quick.seed))
     models = tmp_path_factory.mktemp("models")
     model = fit_model(
-        quick, train, catalogue.INDICATORS, manifest, split, models=models, step=lambda _stage, _done: None
+        quick, rows, catalogue.INDICATORS, manifest, split, models=models, step=lambda _stage, _done: None
     )
-    return Fitted(quick, train, test, split, TreeFitter(quick.lightgbm, catalogue.INDICATORS, quick.seed), model)
+    return Fitted(
+        quick, rows.train, rows.test, split, TreeFitter(quick.lightgbm, catalogue.INDICATORS, quick.seed), model
+    )

@@ -23,7 +23,7 @@ from training.fit import raw_scores
 
 @pytest.fixture(scope="module")
 def crossed(fitted):
-    return cross_fit(fitted.train, fitted.fitter, folds=5, step=lambda _done: None)
+    return cross_fit(fitted.train, fitted.train, fitted.fitter, folds=5, step=lambda _done: None)
 
 
 def test_no_pair_and_no_dispute_is_on_both_sides(fitted):
@@ -92,18 +92,18 @@ def test_cross_fitted_scores_never_saw_the_row_s_pair(fitted, crossed):
     """A model that had seen the pairs would rank the training rows better than one that had not."""
     seen = raw_scores(fitted.fitter.fit(fitted.train.values, fitted.train.label), fitted.train.values)
     label = fitted.train.label
-    assert roc_auc_score(label, crossed.raw) < roc_auc_score(label, seen)
+    assert roc_auc_score(label, crossed) < roc_auc_score(label, seen)
 
 
 def test_calibration_is_a_logistic_regression_on_the_weighted_population(fitted, crossed):
     log_rate = np.log(0.1)
-    line = fit_line(crossed.raw, fitted.train.label, fitted.train.weight, log_sampling_rate=log_rate)
+    line = fit_line(crossed, fitted.train.label, fitted.train.weight, log_sampling_rate=log_rate)
     other = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(
-        (crossed.raw + log_rate)[:, None], fitted.train.label, sample_weight=fitted.train.weight
+        (crossed + log_rate)[:, None], fitted.train.label, sample_weight=fitted.train.weight
     )
     assert line.slope == pytest.approx(float(other.coef_[0, 0]), rel=1e-4)
     assert line.intercept == pytest.approx(float(other.intercept_[0]), rel=1e-3)
-    risk = sigmoid(margins(crossed.raw, line))
+    risk = sigmoid(margins(crossed, line))
     expected = (risk * fitted.train.weight).sum()
     assert expected == pytest.approx(fitted.train.label.sum(), rel=1e-6)
 
@@ -117,8 +117,8 @@ def test_the_sampling_correction_is_exact(fitted):
 
 
 def test_tier_cuts_take_the_weighted_top_shares(fitted, crossed):
-    line = fit_line(crossed.raw, fitted.train.label, fitted.train.weight, log_sampling_rate=np.log(0.1))
-    margin = margins(crossed.raw, line)
+    line = fit_line(crossed, fitted.train.label, fitted.train.weight, log_sampling_rate=np.log(0.1))
+    margin = margins(crossed, line)
     cuts = tier_cuts(margin, fitted.train.weight)
     ranks, total = tier_ranks(margin, cuts), fitted.train.weight.sum()
     for rank, tier, cut in ((3, Tier.RED, cuts.red), (2, Tier.ORANGE, cuts.orange), (1, Tier.YELLOW, cuts.yellow)):
