@@ -14,8 +14,11 @@ ANSWER = ("answered_at", "answer_recorded_at", "upheld")
 
 PRIORS = """
 WITH here AS (SELECT * FROM last WHERE dispute_id = $id)
-SELECT there.dispute_id, there.opened_at, closure.occurred_at AS closed_at,
-       closure.recorded_at AS closed_recorded_at, greatest(here.recorded_at, there.recorded_at) AS recorded_at,
+SELECT there.dispute_id, there.opened_at,
+       CASE WHEN closure.occurred_at IS NOT NULL THEN greatest(closure.occurred_at, there.opened_at) END AS closed_at,
+       CASE WHEN closure.recorded_at IS NOT NULL THEN greatest(closure.recorded_at, there.opened_at) END
+           AS closed_recorded_at,
+       greatest(here.recorded_at, there.recorded_at) AS recorded_at,
        least(coalesce(here.pair_confidence, 0), coalesce(there.pair_confidence, 0)) AS pair_confidence
 FROM here JOIN last there ON here.pair_token = there.pair_token AND here.dispute_id <> there.dispute_id
 LEFT JOIN (
@@ -48,11 +51,16 @@ def case_record(records: Records, dispute_id: str, *, as_of: int) -> dict[str, A
 
 
 def _rows(records: Records, table: Table, dispute_id: str, as_of: int) -> list[dict[str, Any]]:
-    """Every version of a dispute's rows in a table that was recorded before ``as_of``, without narratives."""
+    """Every version of a dispute's rows in a table that was recorded before ``as_of``, without narratives.
+
+    A row that a later version moved to another dispute is left out: this dispute's record would not show that it went.
+    """
     names = [column.name for column in table.columns if not column.free_text]
     found = records.connection.execute(
-        f"SELECT {', '.join(names)} FROM {table.name} "
-        f"WHERE dispute_id = $id AND {table.recorded} < $as_of ORDER BY {', '.join(table.key)}",
+        f"SELECT {', '.join(names)} FROM (SELECT *, arg_max(dispute_id, {table.recorded}) "
+        f"OVER (PARTITION BY {table.row_id}) AS belongs_to FROM {table.name} WHERE {table.recorded} < $as_of "
+        f"AND {table.row_id} IN (SELECT {table.row_id} FROM {table.name} WHERE dispute_id = $id)) "
+        f"WHERE dispute_id = $id AND belongs_to = $id ORDER BY {', '.join(table.key)}",
         {"id": dispute_id, "as_of": as_of},
     ).fetchall()
     return [dict(zip(names, row, strict=True)) for row in found]
@@ -68,10 +76,14 @@ def _plain(row: dict[str, Any], table: Table, *, without: tuple[str, ...] = ()) 
 
 
 def _priors(records: Records, dispute_id: str, as_of: int) -> list[dict[str, Any]]:
+    paired = (
+        "SELECT dispute_id FROM disputes WHERE pair_token IN (SELECT pair_token FROM disputes WHERE dispute_id = $id)"
+    )
     last = "SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY recorded_at DESC) AS latest "
-    last += "FROM {table} WHERE recorded_at < {as_of}) WHERE latest = 1 AND NOT coalesce(withdrawn, false)"
-    disputes = last.format(key="dispute_id", table="disputes", as_of=as_of)
-    events = last.format(key="event_id", table="events", as_of=as_of)
+    last += f"FROM {{table}} WHERE recorded_at < {as_of} AND dispute_id IN ({paired})) "
+    last += "WHERE latest = 1 AND NOT coalesce(withdrawn, false)"
+    disputes = last.format(key="dispute_id", table="disputes")
+    events = last.format(key="event_id", table="events")
     found = records.connection.execute(
         PRIORS.replace("WITH here AS", f"WITH last AS ({disputes}), last_events AS ({events}), here AS"),
         {"id": dispute_id},

@@ -152,17 +152,11 @@ def _known(rows: Iterable[Row], row_id: str) -> list[dict[str, Any]]:
 
 def _closed_priors(priors: Sequence[Row]) -> list[dict[str, Any]]:
     """The prior disputes that were closed, known once both the link and the closure are."""
-    closed = [row for row in priors if row.get("closed_recorded_at") is not None]
-    numbers = {name: number for number, name in enumerate(sorted({row["dispute_id"] for row in closed}))}
+    numbers = {name: number for number, name in enumerate(sorted({row["dispute_id"] for row in priors}))}
     rows = [
-        {
-            **row,
-            "row_id": row["dispute_id"],
-            "prior": numbers[row["dispute_id"]],
-            "known_from": max(row["recorded_at"], row["closed_recorded_at"]),
-            "known_until": NEVER,
-        }
-        for row in closed
+        {**row, "prior": numbers[row["row_id"]], "known_from": max(row["known_from"], row["closed_recorded_at"])}
+        for row in _known(priors, "dispute_id")
+        if row.get("closed_recorded_at") is not None
     ]
     return sorted(rows, key=lambda row: (row["row_id"], row["known_from"]))
 

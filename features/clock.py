@@ -70,5 +70,5 @@ def to_us(time: datetime) -> int:
 def format_time(us: int) -> str:
     """The RFC 3339 text in Z of a time in microseconds, with a fraction only where there is one."""
     seconds, fraction = divmod(us, 1_000_000)
-    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    text = datetime.fromtimestamp(seconds, UTC).isoformat()[:19]  # strftime would write the year 999 with three digits
     return f"{text}.{fraction:06d}Z" if fraction else f"{text}Z"

@@ -61,5 +61,11 @@ class ModelNotVerified(UserError):
     http_status = 503
 
 
+class LogUnavailable(UserError):
+    """The log of assessments can't be opened or written: what is not logged is not answered."""
+
+    http_status = 503
+
+
 class GateRefused(UserError):
     """A release gate that said no."""

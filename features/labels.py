@@ -14,13 +14,18 @@ UNKNOWN = -1
 
 
 class LabelRule(BaseModel):
-    """When a landmark counts as positive, and when its label counts as complete (all in days)."""
+    """When a landmark counts as positive, and when its label counts as complete (all in days).
+
+    ``ends_with_incident``: a dispute's first incident ends it, and rows after that leave training and evaluation; not so
+    where the outcome is one that comes again.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     horizon_days: int = Field(default=90, ge=1)
     label_delay_days: float = Field(default=150, ge=0)
     min_link_confidence: float = Field(default=0.8, ge=0, le=1)
+    ends_with_incident: bool = True
 
     @property
     def column(self) -> str:
@@ -38,7 +43,7 @@ class Outcomes:
     """What became of each landmark; these columns never enter a matrix.
 
     ``label`` is 1, 0 or ``UNKNOWN`` (int8).  ``incident_at`` is the dispute's first incident at or after the landmark
-    (``NEVER`` if none is known), ``after_incident`` marks landmarks after the dispute's first incident.
+    (``NEVER`` if none is known), ``after_incident`` marks landmarks after the incident that ended the dispute.
     """
 
     label: Array
@@ -64,7 +69,7 @@ def outcomes(spine: Spine, incidents: Log, *, known_at: int, rule: LabelRule, la
     ahead = occurred >= as_of
     np.minimum.at(incident_at, row[ahead], occurred[ahead])
     after = np.zeros(len(spine), bool)
-    after[row[~ahead]] = True
+    after[row[~ahead]] = rule.ends_with_incident
     positive = np.zeros(len(spine), bool)
     positive[row[looking_ahead(occurred, as_of, rule.horizon_days)]] = True
 

@@ -122,8 +122,11 @@ def _indicators(asked: Iterable[str] | tuple[Indicator, ...] | None) -> tuple[In
     if asked is None:
         return catalogue.INDICATORS
     given = tuple(asked)
+    ids = tuple(one for one in given if isinstance(one, str))
     own = tuple(one for one in given if isinstance(one, Indicator))
-    return own if own and len(own) == len(given) else catalogue.chosen(one for one in given if isinstance(one, str))
+    if not given or (ids and own):
+        raise UserError("indicators: name ids of the catalogue, or give indicators of your own, at least one")
+    return own or catalogue.chosen(ids)
 
 
 def _check_room(out: Path) -> None:

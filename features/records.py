@@ -134,9 +134,12 @@ def _read_source(path: Path) -> dict[str, Any]:
 
 
 def _known_at(connection: duckdb.DuckDBPyConnection) -> int:
-    """The greatest recorded or verified time of all accepted rows, in microseconds UTC; 0 without any row."""
-    times = [(table.name, table.recorded) for table in FEATURE_TABLES]
-    times.append((PETITIONS.name, "answer_recorded_at"))
+    """The greatest recorded or verified time of the accepted rows, in microseconds UTC; 0 without any row.
+
+    Petitions are left out: one lodged or answered after everything else would add landmarks and ripen labels, and so
+    have a path into a score (charter rule 3).
+    """
+    times = [(table.name, table.recorded) for table in FEATURE_TABLES if table is not PETITIONS]
     parts = " UNION ALL ".join(f"SELECT max({column}) AS t FROM {table}" for table, column in times)
     greatest = connection.execute(f"SELECT max(t) FROM ({parts})").fetchall()[0][0]
     return 0 if greatest is None else int(greatest)

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -51,24 +52,30 @@ _RULES_OF_ERRORS = {
 
 
 def case_faults(data: object, *, parts: tuple[RowPart, ...], limits: dict[str, int], now_us: int) -> tuple[Fault, ...]:
-    """The faults of the record ``data``, at most ``FAULTS_KEPT``."""
+    """The faults of the record ``data``, at most ``FAULTS_KEPT``: nothing is looked for beyond them."""
     if not isinstance(data, dict):
         return (Fault("case", Rule.BAD_TYPE, "an object with " + ", ".join(part.name for part in parts)),)
-    faults = list(_top_level_faults(data, parts, now_us))
+    return tuple(islice(_all_faults(data, parts, limits, now_us), FAULTS_KEPT))
+
+
+def _all_faults(
+    data: dict[Any, Any], parts: tuple[RowPart, ...], limits: dict[str, int], now_us: int
+) -> Iterator[Fault]:
+    yield from _top_level_faults(data, parts, now_us)
     case = _Case(_dispute_id(data, parts[0].table), now_us)
     for part in parts:
         if part.name in data:
-            faults.extend(_part_faults(part, data[part.name], limits[part.name], case))
+            yield from _part_faults(part, data[part.name], limits[part.name], case)
         elif part.name != "prior_disputes":
-            faults.append(Fault(part.name, Rule.REQUIRED, "a list of rows, which may be empty"))
-    return tuple(faults[:FAULTS_KEPT])
+            yield Fault(part.name, Rule.REQUIRED, "a list of rows, which may be empty")
 
 
 def _top_level_faults(data: dict[Any, Any], parts: tuple[RowPart, ...], now_us: int) -> Iterator[Fault]:
     known = (*(part.name for part in parts), "as_of")
+    is_header = not data.keys().isdisjoint(known)
     for position, name in enumerate(data, start=1):
         if name not in known:
-            yield _name_fault("", str(name), position, known, data)
+            yield _name_fault("", str(name), position, known, is_header=is_header)
     as_of = data.get("as_of")
     if as_of is None:
         return
@@ -79,8 +86,7 @@ def _top_level_faults(data: dict[Any, Any], parts: tuple[RowPart, ...], now_us: 
         yield Fault("as_of", Rule.AS_OF_IN_FUTURE, "not later than now")
 
 
-def _name_fault(where: str, name: str, position: int, known: tuple[str, ...], holder: dict[Any, Any]) -> Fault:
-    is_header = any(attribute in known for attribute in holder)
+def _name_fault(where: str, name: str, position: int, known: tuple[str, ...], *, is_header: bool) -> Fault:
     path = where + printable_name(name, position, is_header=is_header).replace("column ", "attribute ")
     entry = refused_column(name)
     if entry is not None:
@@ -106,7 +112,7 @@ def _part_faults(part: RowPart, value: object, limit: int, case: _Case) -> Itera
         yield Fault(part.name, Rule.REQUIRED, "at least one version of the dispute")
     if len(rows) > limit:
         yield Fault(part.name, Rule.TOO_MANY_ROWS, f"at most {limit:,} rows")
-    for number, row in enumerate(rows):
+    for number, row in enumerate(rows[:limit]):
         where = part.name if is_single else f"{part.name}[{number}]"
         if not isinstance(row, dict):
             yield Fault(where, Rule.BAD_TYPE, "an object with " + ", ".join(part.table.names))
@@ -123,11 +129,12 @@ def _cell_faults(part: RowPart, row: dict[Any, Any], where: str) -> Iterator[Fau
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False)
     broken: dict[str, Rule] = {}
+    is_header = not row.keys().isdisjoint(part.table.names)
+    positions = {str(name): position for position, name in enumerate(row, start=1)}
     for detail in details:
         name = str(detail["loc"][0])
         if detail["type"] == "extra_forbidden":
-            position = list(map(str, row)).index(name) + 1
-            yield _name_fault(where + ".", name, position, part.table.names, row)
+            yield _name_fault(where + ".", name, positions[name], part.table.names, is_header=is_header)
             continue
         rule = _rule_of(detail, part.table)
         broken[name] = min(rule, broken.get(name, rule), key=lambda rule: _ORDER[rule])

@@ -167,7 +167,7 @@ class Selection:
 
     def _extreme(self, values: str | Array, better: np.ufunc, empty: float) -> Measure:
         chosen = self.column(values) if isinstance(values, str) else values
-        out = np.full(self.pairs.rows, empty)
+        out = np.full(self.pairs.rows, empty, np.float64)
         if len(chosen):
             row = self.row
             starts = np.flatnonzero(np.concatenate([[True], row[1:] != row[:-1]]))

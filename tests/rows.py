@@ -8,6 +8,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +27,7 @@ from tests.door_records import csv_text, write_csv
 HOUR = 3_600_000_000
 DAY = 24 * HOUR
 NEW_YEAR = 1_704_038_400_000_000  # 2024-01-01T00:00:00+08:00
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
 NOW_US = int(NOW.timestamp()) * 1_000_000
 AREA = "330106001"
 
@@ -154,7 +155,7 @@ def read_matrix(out, manifest):
     keys = list(zip(table["dispute_id"].to_pylist(), as_of, strict=True))
     order = sorted(range(len(keys)), key=keys.__getitem__)
     values = np.column_stack([table[name].to_numpy() for name in names])[order]
-    labels, after = table["label_90"].to_pylist(), beside["after_incident"].to_pylist()
+    labels, after = table.column(2).to_pylist(), beside["after_incident"].to_pylist()
     return Matrix(
         [keys[n] for n in order], np.ascontiguousarray(values), [labels[n] for n in order], names,
         [after[n] for n in order], manifest,
@@ -164,8 +165,13 @@ def read_matrix(out, manifest):
 def build_folder(folder, out, **options):
     """The matrix of a records folder, every row of which must pass the door."""
     with read_records(folder, strict=True, now=NOW) as records:
-        manifest = build_matrix(records, out, **{"workers": 1, **options})
-    return read_matrix(out, manifest)
+        return build_records(records, out, **options)
+
+
+def build_records(records, out, **options):
+    """The matrix of open records, in this process and in two partitions, to be quick."""
+    with patch("features.partition.PARTITIONS", 2):
+        return read_matrix(out, build_matrix(records, out, workers=1, **options))
 
 
 def build(tables, place, *, form="parquet", parts=1, **options):

@@ -80,8 +80,8 @@ def mend_alias(home: Home, tracker: Tracker) -> None:
         version = read_champion(home.root)["version"]
     except MissingInput:
         return
-    current = next((one for one in tracker.versions() if CHAMPION in one["aliases"]), None)
-    if current is None or current["version"] != version:
+    registered = {one["version"]: one["aliases"] for one in tracker.versions()}
+    if version in registered and CHAMPION not in registered[version]:
         tracker.set_alias(CHAMPION, version)
 
 

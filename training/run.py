@@ -68,8 +68,8 @@ class RunResult:
             if one["value"] is None:
                 lines.append(f"  {mark}{name}: too few to say ({one['n_events']} disputes with an incident)")
             else:
-                interval = f"{one['low']:.3f} to {one['high']:.3f}, {one['n_events']} disputes with an incident"
-                lines.append(f"  {mark}{name}: {one['value']:.3f} ({interval})")
+                interval = f"{one['low']:.3g} to {one['high']:.3g}, {one['n_events']} disputes with an incident"
+                lines.append(f"  {mark}{name}: {one['value']:.3g} ({interval})")
         return "\n".join(lines)
 
 

@@ -55,11 +55,12 @@ def overdue_days_current_step(view: View) -> Measure:
         (since - reopened - CLOSE_DAYS * DAY_US) / DAY_US,
     ]
     owed = _unanswered_petitions(view)
-    petition = owed.max((owed.as_of - owed.column("due_at")) / DAY_US)
+    overdue = (owed.as_of - owed.column("due_at")) / DAY_US
     closed = view.closed_at >= 0
-    days = np.maximum.reduce([*late, petition.values, np.zeros(len(view))])
+    days = np.maximum.reduce([*late, owed.max(overdue).values, np.zeros(len(view))])
     days = np.where(closed, 0.0, np.minimum(days, OVERDUE_CAP_DAYS))
-    return Measure(days, petition.evidence, from_case=True).unknown_where(~view.has_handling & (days == 0))
+    made = owed.where(np.minimum(overdue, OVERDUE_CAP_DAYS) == days[owed.row])
+    return Measure(days, (made,), from_case=True).unknown_where(~view.has_handling & (days == 0))
 
 
 def failed_mediation_count(view: View) -> Measure:

@@ -108,10 +108,10 @@ def prior_same_pair_dispute(view: View) -> Measure:
 
 def recent_separation_or_divorce_filing(view: View) -> Measure:
     """1 after a separation, custody or protection-order filing, only between partners; who filed is not read."""
-    tie = intimate_or_family_tie(view)
-    filed = view.steps.of(*SEPARATION_TYPES).within(180).any()
-    values = np.where(np.isnan(tie.values), np.nan, filed.values * np.nan_to_num(tie.values))
-    return Measure(values, filed.evidence, from_case=True)
+    tie = intimate_or_family_tie(view).values
+    filed = view.steps.of(*SEPARATION_TYPES).within(180)
+    between_partners = filed.where(tie[filed.row] == 1).any()
+    return Measure(between_partners.values, between_partners.evidence, from_case=True).unknown_where(np.isnan(tie))
 
 
 INDICATORS = (

@@ -249,7 +249,7 @@ def test_read_records_never_opens_audit(tmp_path):
     ("changes", "known_at"),
     [
         ({}, "2024-06-02T09:30:00"),
-        ({"incidents": []}, "2024-05-21T09:30:00"),
+        ({"incidents": []}, "2024-05-02T02:30:00"),  # not the petition's answer of 21 May: charter rule 3
         ({"incidents": [], "petitions": []}, "2024-05-02T02:30:00"),
     ],
 )
