@@ -37,6 +37,7 @@ from features.spine import SpineSpec, landmarks, lately_open
 from features.view import Values, View, blocks
 
 ROWS_PER_GROUP = 131_072
+FEW_EVENTS = 300_000
 CONTENTS = ("matrix", "outcomes", "columns.json", "manifest.json")
 """What a matrix folder holds, the manifest last: without it there is no matrix."""
 Progress = Callable[[str, float], None]
@@ -150,7 +151,7 @@ def _replace(out: Path, built: Path) -> None:
 def _build_parts(
     plan: MatrixPlan, folders: list[Path], built: Path, *, workers: int | None, report: Progress
 ) -> list[PartCount]:
-    workers = min(workers or os.cpu_count() or 1, len(folders))
+    workers = min(workers or _fitting_workers(folders), len(folders))
     counts = []
     if workers == 1:
         for number, folder in enumerate(folders):
@@ -163,6 +164,12 @@ def _build_parts(
             counts.append(future.result())
             report("features", len(counts) / len(folders))
     return counts
+
+
+def _fitting_workers(folders: list[Path]) -> int:
+    """All cores; but one where the work is done before another process has started."""
+    events = sum(pq.read_metadata(folder / "events.parquet").num_rows for folder in folders)
+    return 1 if events < FEW_EVENTS else os.cpu_count() or 1
 
 
 def build_part(plan: MatrixPlan, folder: Path, built: Path, number: int) -> PartCount:
