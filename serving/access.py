@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from features.errors import UserError
+from features.errors import InvalidConfiguration, UserError
 from serving.problems import Problem
 
 TOKENS_FILE = "tokens.json"
@@ -50,7 +50,7 @@ NO_TOKEN_NEEDED = Grant("", Role.REVIEWER, "", "9999-12-31T00:00:00+00:00")
 
 def create_token(home: Path, *, role: Role, area: str = "", lasting: timedelta = timedelta(days=30)) -> str:
     """A new token, told once; its hash is kept in ``tokens.json``, replaced atomically."""
-    if area and not (area.isdigit() and len(area) <= 9):
+    if area and not (area.isascii() and area.isdigit() and len(area) <= 9):
         raise UserError(f"--area {area!r} is not the beginning of a 9-digit township code")
     token = f"dfs_{secrets.token_urlsafe(32)}"
     expires = (datetime.now(UTC) + lasting).isoformat(timespec="seconds")
@@ -87,7 +87,10 @@ class Door:
     def _current(self) -> dict[str, Grant]:
         stamp = _stamp(self._path)
         if stamp != self._stamp:
-            self._grants = {grant.token_sha256: grant for grant in _read(self._path)}
+            try:
+                self._grants = {grant.token_sha256: grant for grant in _read(self._path)}
+            except UserError:
+                raise Problem(503, "the tokens can't be read") from None
             self._stamp = stamp
         return self._grants
 
@@ -117,4 +120,9 @@ def _read(path: Path) -> list[Grant]:
         content = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return []
-    return [Grant(**entry | {"role": Role(entry["role"])}) for entry in content]
+    except (ValueError, OSError):  # not JSON, not UTF-8, not a file
+        raise InvalidConfiguration(f"{path} is damaged: take it away and create the tokens anew") from None
+    try:
+        return [Grant(**entry | {"role": Role(entry["role"])}) for entry in content]
+    except (TypeError, KeyError, ValueError):
+        raise InvalidConfiguration(f"{path} does not hold tokens: take it away and create them anew") from None

@@ -4,31 +4,29 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from pydantic_core import from_json
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Match, Route
 
-from features.errors import UserError
+from features.errors import Fault, UserError
+from features.rules import Rule
 from serving.access import EVERYONE, MAY_READ_CASES, MAY_SCORE, Door, Grant, demand
 from serving.desk import Desk
+from serving.metrics import Metrics
 from serving.page import review_page
-from serving.problems import Problem, problem_of
+from serving.problems import HEADERS, Problem, problem_of
 
 BODY_LIMIT = 1 << 20
 BATCH_BODY_LIMIT = 16 << 20
 BATCH_CASES = 1_000
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-HEADERS = {
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src data:; "
-    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-}
 log = logging.getLogger("defuse.serving")
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -43,10 +41,14 @@ def make_app() -> Starlette:
             Route("/v1/assessments/{assessment_id}", _guarded(find), methods=["GET"]),
             Route("/v1/model", _guarded(model), methods=["GET"]),
             Route("/review/{assessment_id}", _guarded(review), methods=["GET"]),
+            Route("/readyz", _guarded(ready), methods=["GET"]),
+            Route("/metrics", _guarded(metrics), methods=["GET"]),
             Route("/", _guarded(home), methods=["GET"]),
             Route("/{path:path}", _guarded(unknown_route), methods=METHODS),
         ],
+        exception_handlers={HTTPException: _odd_method},
     )
+    app.state.metrics = Metrics()
     app.state.desk = None
     app.state.door = None
     return app
@@ -64,12 +66,15 @@ async def score_batch(request: Request) -> Response:
     desk, grant = _desk(request), _grant(request)
     demand(grant, MAY_SCORE)
     try:
-        content = json.loads(await _body(request, BATCH_BODY_LIMIT))
+        content = from_json(await _body(request, BATCH_BODY_LIMIT))  # bounds nesting, and takes no lone surrogate
     except ValueError:
         raise Problem(400, "the body is not JSON") from None
     cases = content.get("cases") if isinstance(content, dict) and set(content) == {"cases"} else None
-    if not isinstance(cases, list) or len(cases) > BATCH_CASES:
-        raise Problem(422, f'send {{"cases": [...]}} with at most {BATCH_CASES} case records')
+    allowed = f'{{"cases": [...]}} with at most {BATCH_CASES:,} case records'
+    if not isinstance(cases, list):
+        raise Problem(422, f"send {allowed}", (Fault("cases", Rule.BAD_TYPE, allowed),))
+    if len(cases) > BATCH_CASES:
+        raise Problem(422, f"send {allowed}", (Fault("cases", Rule.TOO_MANY_ROWS, allowed),))
     results = [
         {"assessment": answer} if error is None else {"problem": _problem(error).to_record()}
         for answer, error in desk.score_all(cases, grant)
@@ -93,6 +98,19 @@ async def model(request: Request) -> Response:
     return _json(_desk(request).model_record())
 
 
+async def ready(request: Request) -> Response:
+    """``GET /readyz``: whether a score could be given and logged now; open to all, and says nothing else."""
+    if not _desk(request).is_ready():
+        raise Problem(503, "the decision log can't be written")
+    return _json({"ready": True})
+
+
+async def metrics(request: Request) -> Response:
+    """``GET /metrics``: counts and times for Prometheus; open to all, as nothing in it is of a case."""
+    found: Metrics = request.app.state.metrics
+    return Response(found.text(), headers=HEADERS | {"Content-Type": found.content_type})
+
+
 async def home(_request: Request) -> Response:
     """``GET /``: on to what is in force."""
     return RedirectResponse("/v1/model", headers=HEADERS)
@@ -102,8 +120,18 @@ async def unknown_route(request: Request) -> Response:
     """Any other path or method: a problem document as well."""
     others = [route for route in request.app.routes[:-1] if route.matches(request.scope)[0] is Match.PARTIAL]
     if others:
-        raise Problem(405, f"this route takes {', '.join(sorted(others[0].methods))}")
+        raise _wrong_method(", ".join(sorted(others[0].methods)))
     raise Problem(404, "there is no such route")
+
+
+async def _odd_method(_request: Request, error: Exception) -> Response:
+    """A method that no route knows (TRACE, or an invented one) as a problem document as well."""
+    headers = getattr(error, "headers", None) or {}
+    return _wrong_method(headers.get("Allow", "GET")).response()
+
+
+def _wrong_method(allowed: str) -> Problem:
+    return Problem(405, f"this route takes {allowed}", headers={"Allow": allowed})
 
 
 def _found(request: Request) -> dict[str, Any]:
@@ -113,15 +141,24 @@ def _found(request: Request) -> dict[str, Any]:
 
 
 def _guarded(handler: Handler) -> Handler:
-    """The handler with every error turned into a problem document; a bug is logged without the request's content."""
+    """The handler, counted and with every error as a problem document; a bug is logged without the request's content."""
 
     async def guarded(request: Request) -> Response:
         try:
             return await handler(request)
+        except ClientDisconnect:
+            return Response(status_code=499)  # nobody is there to read it
         except Exception as error:
             return _problem(error).response()
 
-    return guarded
+    async def counted(request: Request) -> Response:
+        began = time.perf_counter()
+        response = await guarded(request)
+        numbers: Metrics = request.app.state.metrics
+        numbers.count(handler.__name__, response.status_code, time.perf_counter() - began)
+        return response
+
+    return counted
 
 
 def _problem(error: Exception) -> Problem:

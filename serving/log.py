@@ -7,7 +7,7 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from features.errors import MissingInput
+from features.errors import LogUnavailable, MissingInput
 from serving.assessment import Scored
 
 TABLE = """
@@ -20,6 +20,9 @@ CREATE TABLE IF NOT EXISTS assessments (
     scored TEXT NOT NULL
 ) STRICT
 """
+
+
+LOCK_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -38,23 +41,31 @@ class AssessmentLog:
     """The log of one home, in SQLite (WAL, every commit on disk before the answer)."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = FULL")
-        self._connection.execute(TABLE)
+        """Open the log of a file, or begin it.  Raises LogUnavailable where that is not possible."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(
+                path, isolation_level=None, check_same_thread=False, timeout=LOCK_SECONDS
+            )  # fmt: skip
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = FULL")
+            self._connection.execute(TABLE)
+        except (sqlite3.Error, OSError) as error:
+            raise LogUnavailable(f"the decision log {path} can't be opened: {error}") from None
 
     def append(self, entries: list[Entry]) -> None:
-        """Write some assessments in one transaction."""
+        """Write some assessments in one transaction.  Raises LogUnavailable where that fails; then none is written."""
         rows = [
             (e.assessment_id, e.scored_at, e.area, e.model_digest, e.model_version,
              json.dumps(e.scored.to_record(), ensure_ascii=False, allow_nan=False))
             for e in entries
         ]  # fmt: skip
-        with self._connection:
-            self._connection.execute("BEGIN")
-            self._connection.executemany("INSERT INTO assessments VALUES (?, ?, ?, ?, ?, ?)", rows)
-            self._connection.execute("COMMIT")
+        try:
+            with self._connection:
+                self._connection.execute("BEGIN IMMEDIATE")
+                self._connection.executemany("INSERT INTO assessments VALUES (?, ?, ?, ?, ?, ?)", rows)
+        except sqlite3.Error:
+            raise LogUnavailable("the decision log can't be written") from None
 
     def find(self, assessment_id: str) -> Entry:
         """The stored assessment of an id.  Raises MissingInput where there is none."""

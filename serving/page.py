@@ -17,13 +17,29 @@ TIER_WORDS = {
     "blue": ("Blue: no elevated signal in the records", "蓝:记录中无升高信号"),
     "contact_first": ("Not assessable: contact first", "无法评估:请先联系当事人"),
 }
+ACTION_WORDS = {
+    "mediation": ("mediation", "调解"),
+    "senior_mediation": ("mediation by a senior mediator", "资深调解员调解"),
+    "legal_aid": ("legal aid", "法律援助"),
+    "protection_order_help": ("help with a protection order", "协助申请人身安全保护令"),
+    "psychological": ("psychological help", "心理援助"),
+    "hardship_aid": ("hardship aid", "困难救助"),
+    "housing": ("housing help", "住房帮助"),
+    "child_support": ("support for children", "儿童支持"),
+    "labour_arbitration": ("labour arbitration", "劳动仲裁"),
+    "enforcement_help": ("help with enforcement", "协助执行"),
+    "supervision": ("supervision of the responsible institution", "督办承办单位"),
+    "follow_up_offered": ("a follow-up offered", "主动回访"),
+}
 PER = 10_000
 
 
 def review_page(assessment: dict[str, Any]) -> str:
     """The HTML page of an assessment: frequency, floors, reasons that add up, cautions, offers."""
-    parts = [*assessment["reasons"]]
-    widest = max([abs(part["contribution"]) for part in parts] + [abs(assessment["other_contribution"]), 1e-9])
+    parts = assessment["reasons"]
+    widest = max([abs(part["contribution"]) for part in parts] + [1e-9])
+    up = sum(part["contribution"] for part in parts if part["contribution"] > 0)
+    down = sum(part["contribution"] for part in parts if part["contribution"] <= 0)
     return _template().render(
         a=assessment,
         tier=TIER_WORDS[assessment["tier"]],
@@ -37,11 +53,19 @@ def review_page(assessment: dict[str, Any]) -> str:
         width=lambda contribution: round(100 * abs(contribution) / widest, 1),
         raising=[part for part in parts if part["contribution"] > 0],
         lowering=[part for part in parts if part["contribution"] <= 0],
+        sums=(
+            ("起点:尚未计入任何指标", "Start, before any indicator speaks", assessment["base_margin"]),
+            ("升高的因素合计", "What raises it, together", up),
+            ("降低的因素合计", "What lowers it, together", down),
+            ("其他各项合计", "Everything else", assessment["other_contribution"]),
+        ),
+        actions=[ACTION_WORDS[action] for action in assessment["routing"]["actions"]],
     )
 
 
 def _cases(probability: float) -> str:
-    return f"{PER * probability:,.1f}"
+    cases = PER * probability
+    return f"{cases:,.1f}" if cases < 100 else f"{cases:,.0f}"
 
 
 def _local(time: str) -> str:

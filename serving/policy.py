@@ -41,7 +41,7 @@ class Route(BaseModel):
 
     actions: tuple[Action, ...]
     owner_rank: str = Field(min_length=1)
-    due_hours: float = Field(gt=0)
+    due_hours: float = Field(gt=0, le=366 * 24)
 
 
 class Policy(BaseModel):
@@ -75,8 +75,10 @@ def read_policy(home: Path) -> Policy:
         return Policy()
     try:
         return Policy.model_validate(tomllib.loads(path.read_text("utf-8")))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidConfiguration(f"{path} is not TOML: {error}") from None
+    except OSError as error:
+        raise InvalidConfiguration(f"{path} can't be read: {error.strerror}") from None
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
         raise InvalidConfiguration(f"{path} is not a policy: {faults}") from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.responses import Response
 
@@ -22,15 +22,27 @@ TITLES = {
     503: "not ready",
 }
 RETRY_SECONDS = 5
+HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src data:; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+}
+"""The headers of every answer, also of errors."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Problem(Exception):
-    """An answer that is an error: its status, what is wrong, and every fault with its path."""
+    """An answer that is an error: its status, what is wrong, and every fault with its path.
+
+    Not frozen: an exception must let Python set its traceback.
+    """
 
     status: int
     detail: str
     faults: tuple[Fault, ...] = ()
+    headers: dict[str, str] = field(default_factory=dict)
 
     def to_record(self) -> dict[str, object]:
         """The problem document as a plain record."""
@@ -44,7 +56,9 @@ class Problem(Exception):
 
     def response(self) -> Response:
         """The HTTP answer."""
-        headers = {"Retry-After": str(RETRY_SECONDS)} if self.status == 503 else {}
+        headers = HEADERS | self.headers
+        if self.status == 503:
+            headers["Retry-After"] = str(RETRY_SECONDS)
         if self.status == 401:
             headers["WWW-Authenticate"] = "Bearer"
         body = json.dumps(self.to_record(), ensure_ascii=False).encode()

@@ -4,6 +4,7 @@ The model goes through the real fitting, calibration and saving, but on rows in 
 simulated world of this size most rare signs never split a tree, and a wrong value of one would go unseen.
 """
 
+import json
 import os
 import socket
 import subprocess
@@ -13,24 +14,38 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from serving.access import Door, Role, create_token
 from serving.app import make_app
+from serving.batch import NESTED
 from serving.desk import Desk
+from tests.serving.app_client import AppClient
 from training.artifact.home import Home
 from training.artifact.store import load_champion, write_champion
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "data_samples" / "neighbourhood"
 SEED = 20240601
-READY_SECONDS = 60
+MIDDLE, LATE = "2020-05-20T09:00:00+08:00", "2021-01-02T00:00:00+08:00"
+OTHERS = (
+    "2019-02-01T00:00:00Z", "2019-04-01T00:00:00Z", "2019-05-31T00:00:00Z", "2019-11-01T00:00:00Z", "2020-02-14T08:00:00+08:00",
+    "2020-06-08T12:00:00.000001+08:00", "2020-08-21T00:00:00Z", "2020-09-25T00:00:00Z",
+)  # fmt: skip
+TIMES = (MIDDLE, LATE, *OTHERS)
+SCORE_ALL = """
+import sys
+from defuse import main
+for number, as_of in enumerate(sys.argv[3:]):
+    main(["score", sys.argv[1], f"{sys.argv[2]}/{number}", "--as-of", as_of], standalone_mode=False)
+"""
+GUARD = ROOT / "tests" / "functional" / "offline_guard"
+READY_SECONDS = 120
 
 
 def _landmarks(folder):
     """Every row of the sample disputes' matrix, and the pair of each."""
-    import pyarrow.parquet as pq
-
     from features import catalogue
     from features.matrix import build_matrix
     from features.records import read_records
@@ -46,9 +61,9 @@ def _landmarks(folder):
 
 
 def _rows(values, pair):
-    """Training rows: the sample landmarks, a third of all cells drawn anew, labels that follow every indicator."""
+    """Training rows: the sample landmarks, every 25th cell drawn anew, labels that follow every indicator."""
     from features import catalogue
-    from training.rows import Rows
+    from training.rows import Counted, Rows, SplitRows
 
     rng = np.random.default_rng(SEED)
     risk = np.full(len(values), -4.0)
@@ -56,12 +71,14 @@ def _rows(values, pair):
         known = np.unique(values[~np.isnan(values[:, column]), column])
         levels = range(len(indicator.categories)) if indicator.categories else [0.0, 1.0, 2.0, *known]
         drawn = rng.choice(np.array([*levels, np.nan]), len(values))
-        values[:, column] = np.where(rng.random(len(values)) < 0.33, drawn, values[:, column])
+        values[:, column] = np.where(rng.random(len(values)) < 0.04, drawn, values[:, column])
         spread = np.nan_to_num(values[:, column]) / max(1.0, np.nanmax(values[:, column]))
         risk += spread * indicator.direction.monotone if indicator.direction.monotone else 0.5 * spread
     label = (rng.random(len(values)) < 1 / (1 + np.exp(-risk))).astype(np.int8)
     never = np.full(len(values), np.iinfo(np.int64).max)
-    return Rows(values, pair, pair, np.zeros(len(values), np.int64), never, label, np.where(label == 1, 1.0, 10.0))
+    weight = np.where(label == 1, 1.0, 10.0)
+    rows = Rows(values, pair, pair, np.zeros(len(values), np.int64), never, label, weight)
+    return SplitRows(rows, rows, rows, Counted())
 
 
 def _settings():
@@ -141,23 +158,23 @@ def free_port():
 class Running:
     """The service in another process, started by the command that a user types."""
 
-    def __init__(self, home, log, *, auth="token", ready=True):
+    def __init__(self, home, log, *, auth="token", environment=None):
         self.log, self.port = log, free_port()
         self.base = f"http://127.0.0.1:{self.port}"
-        environment = os.environ | {"DEFUSE_HOME": str(home.root), "DEFUSE_AUTH": auth}
+        environment = (environment or os.environ) | {"DEFUSE_HOME": str(home.root), "DEFUSE_AUTH": auth}
         with log.open("w") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "defuse", "serve", "--port", str(self.port)],
                 cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT,
             )  # fmt: skip
-        self._wait("/readyz" if ready else "/livez")
 
-    def _wait(self, path):
+    def wait(self, path="/readyz"):
+        """Wait until a path answers 200; the service itself when it does."""
         until = time.monotonic() + READY_SECONDS
         while time.monotonic() < until and self.process.poll() is None:
             try:
                 if httpx.get(self.base + path, timeout=2, trust_env=False).status_code == 200:
-                    return
+                    return self
             except httpx.TransportError:
                 pass
             time.sleep(0.1)
@@ -178,17 +195,66 @@ class Running:
 
 
 @pytest.fixture(scope="session")
-def service(service_home, tokens, tmp_path_factory):
-    """The real BentoML service over HTTP."""
-    running = Running(service_home, tmp_path_factory.mktemp("log") / "serve.log")
+def attempts(tmp_path_factory):
+    """Where the guard writes down what tried to reach another host; no file while nothing did."""
+    return tmp_path_factory.mktemp("guard") / "attempts"
+
+
+@pytest.fixture(scope="session")
+def guarded_environment(attempts):
+    """The environment of a process that is refused every other host."""
+    return os.environ | {"PYTHONPATH": str(GUARD), "OFFLINE_GUARD_LOG": str(attempts)}
+
+
+@pytest.fixture(scope="session")
+def starting_service(service_home, tokens, guarded_environment, tmp_path_factory):
+    """The real BentoML service while it starts, so that other slow set-up goes on meanwhile."""
+    log = tmp_path_factory.mktemp("log") / "serve.log"
+    running = Running(service_home, log, environment=guarded_environment)
     yield running
     running.stop()
 
 
+@pytest.fixture(scope="session")
+def service(starting_service):
+    """The real BentoML service over HTTP."""
+    return starting_service.wait()
+
+
+@pytest.fixture(scope="session")
+def by_batch(trained_home, starting_service, guarded_environment, tmp_path_factory):
+    """The rows of ``assessments.parquet`` at each time, by dispute, as assessments."""
+    out = tmp_path_factory.mktemp("batch")
+    done = subprocess.run(
+        [sys.executable, "-c", SCORE_ALL, str(SAMPLES), str(out), *TIMES],
+        env=guarded_environment | {"DEFUSE_HOME": str(trained_home.root)}, cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return {as_of: _assessments(out / str(number)) for number, as_of in enumerate(TIMES)}
+
+
+def _assessments(folder):
+    found = {}
+    for row in pq.read_table(folder / "assessments.parquet").to_pylist():
+        interval = [row.pop("interval_low"), row.pop("interval_high")]
+        assessment = {name: json.loads(value) if name in NESTED else value for name, value in row.items()}
+        found[row["dispute_id"]] = assessment | {"interval": interval}
+    return found
+
+
 @pytest.fixture
-def open_app(home):
+def app(home):
     """The app in this process with its desk, and a door that asks for tokens."""
     app = make_app()
     app.state.desk, app.state.door = Desk(home), Door(home.root, open_to_all=False)
     yield app
     app.state.desk.close()
+
+
+@pytest.fixture
+def client(app, home):
+    """A client of the app with a reviewer's token."""
+    client = AppClient(app, home)
+    client.headers.update(client.token("reviewer"))
+    yield client
+    client.close()
