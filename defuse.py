@@ -91,6 +91,31 @@ def simulate(out: Path, preset: str, disputes: int, years: int, seed: int, json_
     )
 
 
+@main.command("init-records")
+@click.argument("out", type=FOLDER)
+@as_json
+def init_records(out: Path, json_output: bool) -> None:
+    """Write templates into OUT: an empty CSV of each table, a mapping to fill in, and a README."""
+    from features.record_templates import write_templates  # noqa: PLC0415
+
+    written = [str(path) for path in write_templates(out)]
+    show({"written": written}, json_output=json_output, text="\n".join(written))
+
+
+@main.command("map-records")
+@click.argument("mapping", type=FILE)
+@click.argument("source", type=RECORDS)
+@click.argument("out", type=FOLDER)
+@as_json
+def map_records(mapping: Path, source: Path, out: Path, json_output: bool) -> None:
+    """Write the foreign tables of SOURCE as records into OUT, as the file MAPPING says."""
+    from features.mapping import map_records as apply  # noqa: PLC0415
+
+    with reporting() as report:
+        summary = apply(mapping, source, out, progress=report)
+    show(summary.to_record(), json_output=json_output, text=summary.to_text())
+
+
 @main.command()
 @click.argument("records", type=RECORDS)
 @click.option("--quarantine", type=FOLDER, help="Where bad rows are listed.  [default: RECORDS/quarantine]")
