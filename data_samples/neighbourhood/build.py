@@ -1,4 +1,7 @@
-"""Builds the sample: a small simulated background at a raised rate, and the planted disputes among it."""
+"""Builds the sample: a small simulated background at a raised rate, and the planted disputes among it.
+
+The background has no imperfection but what its channels do not ask, so that every trap in the sample is a planted one.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from data_samples.neighbourhood.planted import Row, Rows, planted_rows
-from data_samples.simulator import simulate
+from data_samples.simulator import Imperfections, simulate
 from data_samples.simulator.clock import SHANGHAI
 from data_samples.simulator.run import SOURCE
 from features.schema import TABLES, Table
@@ -44,7 +47,8 @@ def _background() -> Rows:
     """Simulated disputes.  Their truth is thrown away: what the sample teaches is in the planted ones."""
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "background"
-        simulate(out, preset=PRESET, disputes=DISPUTES, years=YEARS, seed=SEED)
+        asked = Imperfections.only("missingness")
+        simulate(out, preset=PRESET, disputes=DISPUTES, years=YEARS, seed=SEED, imperfect=asked)
         tables = {table.name: pq.read_table(out / f"{table.name}.parquet").to_pylist() for table in TABLES}
     return {name: [{key: _text(value) for key, value in row.items()} for row in rows] for name, rows in tables.items()}
 

@@ -31,6 +31,17 @@ def new_year(years_after_start: int) -> int:
     return int(datetime(FIRST_YEAR + years_after_start, 1, 1, tzinfo=SHANGHAI).timestamp()) * SECOND
 
 
+def quarter_start(quarters_after_start: int) -> int:
+    """The first instant (+08:00) of a quarter, counted from the first of the first simulated year."""
+    years, quarter = divmod(quarters_after_start, 4)
+    return int(datetime(FIRST_YEAR + years, 1 + 3 * quarter, 1, tzinfo=SHANGHAI).timestamp()) * SECOND
+
+
+def years_since_start(times: Times) -> NDArray[np.float64]:
+    """Years of 365.25 days since the first instant of the first simulated year; negative before it."""
+    return (times - new_year(0)) / (365.25 * DAY)
+
+
 def days(values: NDArray[np.floating]) -> Times:
     """Durations given in days, as whole microseconds."""
     return np.rint(np.asarray(values, np.float64) * DAY).astype(np.int64)

@@ -15,13 +15,15 @@ _PHYSICAL = ("physical_contact", "injury", "weapon", "property_damage", "strangu
 _FAMILY = DISPUTE_KINDS.index("marriage_family")
 _SPECIFIC_THREAT = len(EVENT_TYPES)
 """A code of this room alone: a threat to kill that names time, place, means or target; recorded as a threat."""
+_SPLIT = 3
+"""The severity that the new form splits: a light shove or vague threat becomes 2."""
 
 
 def conduct_events(rng: np.random.Generator, block: Block, paths: Paths, undertaken: Times) -> EventRows:
     """All recorded conduct events of a block.  ``undertaken``: when a dispute got its first order or agreement."""
     case, week, code = _happened(rng, block, paths)
-    channel = draw_channels(rng, block, case)
     occurred = block.cases.opened[case] + week * WEEK + rng.integers(0, WEEK, len(case))
+    channel = draw_channels(rng, block, case, occurred)
     kept = is_recorded(rng, block, case, channel) & _possible(block, case, occurred, code, undertaken)
     case, occurred, code, channel = case[kept], occurred[kept], code[kept], channel[kept]
     specific = code == _SPECIFIC_THREAT
@@ -32,9 +34,9 @@ def conduct_events(rng: np.random.Generator, block: Block, paths: Paths, underta
         occurred=occurred,
         recorded=reported_at(rng, block, case, occurred, channel),
         channel=channel,
-        severity=_severity(rng, block, kind, specific),
+        severity=_severity(rng, block, kind, specific, occurred),
         specifics=_specifics(rng, kind, specific),
-        alcohol=_alcohol(rng, block, kind),
+        alcohol=alcohol_noted(rng, block, kind),
     )
 
 
@@ -54,8 +56,8 @@ def last_fight(
         occurred=occurred,
         recorded=reported_at(rng, block, case, occurred, channel),
         channel=channel,
-        severity=_default_severity()[kind],
-        alcohol=_alcohol(rng, block, kind),
+        severity=default_severity()[kind],
+        alcohol=alcohol_noted(rng, block, kind),
     )
 
 
@@ -98,7 +100,8 @@ def _possible(
     return (~strangled | family) & (~breached | (undertaken[case] < occurred))
 
 
-def _default_severity() -> NDArray[np.int8]:
+def default_severity() -> NDArray[np.int8]:
+    """The severity of each event type where none is written; ``NO_CODE`` for what is not conduct."""
     table = np.full(len(EVENT_TYPES), NO_CODE, np.int8)
     for name, severity in DEFAULT_SEVERITY.items():
         table[EVENT[name]] = severity
@@ -106,11 +109,14 @@ def _default_severity() -> NDArray[np.int8]:
 
 
 def _severity(
-    rng: np.random.Generator, block: Block, kind: NDArray[np.integer], specific: NDArray[np.bool_]
+    rng: np.random.Generator, block: Block, kind: NDArray[np.integer], specific: NDArray[np.bool_], occurred: Times
 ) -> NDArray[np.integer]:
-    """Severity written down, or left to the type's default."""
+    """Severity written down, or left to the type's default.  The new form splits 3 and is always filled in there."""
     left_out = rng.random(len(kind)) < block.setting.constants.paperwork.severity_left_out
-    written = np.where(left_out, NO_CODE, _default_severity()[kind])
+    lighter = block.setting.changes.split_severity(occurred, rng.random(len(kind)))
+    usual = default_severity()[kind]
+    written = np.where(left_out, NO_CODE, usual)
+    written = np.where(lighter & (usual == _SPLIT), _SPLIT - 1, written)
     return np.where(specific, DEFAULT_SEVERITY["threat"] + 1, written)
 
 
@@ -119,7 +125,7 @@ def _specifics(rng: np.random.Generator, kind: NDArray[np.integer], specific: ND
     return np.where(specific, named, np.where(kind == EVENT["threat"], 0, NO_CODE))
 
 
-def _alcohol(rng: np.random.Generator, block: Block, kind: NDArray[np.integer]) -> NDArray[np.integer]:
+def alcohol_noted(rng: np.random.Generator, block: Block, kind: NDArray[np.integer]) -> NDArray[np.integer]:
     """Drinking recorded at the scene of a physical event: yes, no or not asked."""
     paperwork = block.setting.constants.paperwork
     chance = rng.random(len(kind))

@@ -1,6 +1,7 @@
 """Every number that makes the simulated world, in one frozen place.
 
-Source: the simulator specification, parts F1 (world), F2 (volume and channels), F4 (treatments) and F8.  The digest is
+Source: the simulator specification, parts F1 (world), F2 (volume and channels), F3 (imperfections, in ``flaws``), F4
+(treatments) and F8.  The digest is
 pinned by a test, so that nobody tunes the world to a model.  ``Constants.perturbed`` makes the second world in which an
 acceptance check must hold as well.  States are 0 calm, 1 friction, 2 hostile, 3 acute.
 """
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from data_samples.simulator.flaws import Flaws
 from data_samples.simulator.paperwork import Paperwork
 
 ByState = tuple[float, float, float, float]
@@ -157,11 +159,42 @@ class Treatment:
 
 
 @dataclass(frozen=True)
+class RedPackage:
+    """Help for the disputes that a score ranks highest: who gets it is the policy of a simulation, off by default.
+
+    The score is the log of the hazard without help plus noise of a dispute's own, about as good as a model.
+    ``capacity`` is the share of open disputes that get it; ``band``, the ranks about the capacity line that a trial
+    decides by chance, relative to the capacity.
+    """
+
+    hazard_ratio: float = 0.50
+    family_share_of_effect: float = 0.5
+    weeks: int = 13
+    capacity: float = 0.01
+    band: float = 0.2
+    band_chance: float = 0.5
+    rank_noise: float = 1.2
+
+
+@dataclass(frozen=True)
+class HeavyContact:
+    """Harm: some disputes of low state get heavy contact from their first week on, which makes them worse."""
+
+    share: float = 0.05
+    highest_state: int = 1
+    hazard_excess: float = 0.2
+    weeks: int = 26
+    visit_every_weeks: int = 3
+
+
+@dataclass(frozen=True)
 class Treatments:
-    """F4: mediation and services.  The sicker get more of both, on purpose (confounding)."""
+    """F4.  The sicker get more mediation and services, on purpose (confounding)."""
 
     mediation: Treatment = Treatment(0.25, 0.03, 0.65, 0.75, 1.5)
     services: Treatment = Treatment(0.01, 0.01, 0.75, 1.0, 1.3)
+    red_package: RedPackage = RedPackage()
+    heavy_contact: HeavyContact = HeavyContact()
 
 
 @dataclass(frozen=True)
@@ -207,6 +240,7 @@ class Constants:
     treatments: Treatments = field(default_factory=Treatments)
     recording: Recording = field(default_factory=Recording)
     paperwork: Paperwork = field(default_factory=Paperwork)
+    flaws: Flaws = field(default_factory=Flaws)
 
     @property
     def digest(self) -> str:
@@ -221,6 +255,33 @@ class Constants:
         """
         result: Constants = _perturb(self, np.random.default_rng(seed), spread)
         return result
+
+    def with_hazard_ratios(
+        self, *, mediation: float | None = None, services: float | None = None, red_package: float | None = None
+    ) -> Constants:
+        """The same world but for what help does to the hazard while it lasts; None leaves a ratio as it is."""
+        ratios = {"mediation": mediation, "services": services, "red_package": red_package}
+        changed = {
+            name: replace(getattr(self.treatments, name), hazard_ratio=ratio)
+            for name, ratio in ratios.items()
+            if ratio is not None
+        }
+        return replace(self, treatments=replace(self.treatments, **changed))
+
+    def null_world(self) -> Constants:
+        """The same world where no help, mediation or contact has any effect, neither on the hazard nor on the state.
+
+        A dispute closes as fast with mediation as without, or closing would carry the effect.
+        """
+        arms = self.treatments
+        nothing = Treatments(
+            mediation=replace(arms.mediation, hazard_ratio=1.0, on_up=1.0, on_down=1.0),
+            services=replace(arms.services, hazard_ratio=1.0, on_up=1.0, on_down=1.0),
+            red_package=replace(arms.red_package, hazard_ratio=1.0),
+            heavy_contact=replace(arms.heavy_contact, hazard_excess=0.0),
+        )
+        closing = replace(self.world, close_when_mediated=1.0, close_otherwise=1.0)
+        return replace(self, treatments=nothing, world=closing)
 
 
 def _perturb(value: Any, rng: np.random.Generator, spread: float) -> Any:

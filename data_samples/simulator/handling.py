@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_samples.simulator.clock import NEVER, WEEK, Times, days
+from data_samples.simulator.help import HEAVY_CONTACT
 from data_samples.simulator.paperwork import Paperwork
 from data_samples.simulator.process import Moments, Paths, overdue_table
 from data_samples.simulator.reporting import Block, entered_at, lag
@@ -50,6 +51,7 @@ def handling_events(rng: np.random.Generator, block: Block, paths: Paths) -> Eve
         _while_open(rng, block, paths, "handed_on"),
         _while_open(rng, block, paths, "error_upheld"),
         _closings(rng, block, paths, closed_at),
+        _heavy_contact(rng, block, paths),
     ])  # fmt: skip
 
 
@@ -154,3 +156,12 @@ def _closings(rng: np.random.Generator, block: Block, paths: Paths, closed_at: T
         office_rows(rng, block, again.case, "reopened", reopened_at),
         office_rows(rng, block, closings.case[visited], "followed_up", visit),
     ])  # fmt: skip
+
+
+def _heavy_contact(rng: np.random.Generator, block: Block, paths: Paths) -> EventRows:
+    """The visits that some disputes of low state get again and again while they are open."""
+    every = block.setting.constants.treatments.heavy_contact.visit_every_weeks
+    week, case = np.nonzero(((paths.help & HEAVY_CONTACT) > 0) & paths.is_open)
+    visited = week % every == 1
+    visits = Moments(case[visited].astype(np.int32), week[visited].astype(np.int32))
+    return office_rows(rng, block, visits.case, "followed_up", within_week(rng, block, visits, (0.0, 1.0)))

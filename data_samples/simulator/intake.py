@@ -1,4 +1,4 @@
-"""What an intake form says about a dispute: relation, proximity, stakes, amounts, needs; and the audit attributes.
+"""What an intake form says about a dispute: relation, proximity, stakes, amounts, needs.
 
 Codes agree with the kind of dispute and its true traits.  What a channel does not ask is null.
 """
@@ -60,12 +60,6 @@ _INDIVISIBLE: dict[str, tuple[str, ...]] = {
     "inheritance": ("only_dwelling",),
     "other": ("bodily_injury", "livelihood"),
 }
-_AUDIT: dict[str, dict[str, float]] = {
-    "sex_mix": {"mixed": 0.45, "men": 0.40, "women": 0.15},
-    "age_band": {"under_35": 0.30, "35_to_59": 0.55, "60_and_over": 0.15},
-    "urban_rural": {"urban": 0.55, "rural": 0.45},
-    "origin": {"local": 0.80, "elsewhere": 0.20},
-}
 _TURNS = 60
 
 
@@ -88,7 +82,8 @@ def fill_in(rng: np.random.Generator, setting: Setting, cases: Cases, root: NDAr
     paperwork, count = setting.constants.paperwork, len(cases)
     chances = setting.constants.recording.missing
     missing = np.array([chances[name] for name in CHANNELS])[cases.channel]
-    no_relation, no_amount, no_proximity, no_needs = (rng.random((4, count)) < missing.T).astype(bool)
+    asked = (rng.random((4, count)) >= missing.T) | (not setting.imperfections.missingness)
+    no_relation, no_amount, no_proximity, no_needs = ~asked
     relation = _weighted(rng, _RELATIONS, RELATIONS)[cases.kind, rng.integers(0, _TURNS, count)]
     relation = np.where(cases.kind[root] == cases.kind, relation[root], relation)
     near = [PROXIMITIES.index(_CLOSE_BY.get(name, "adjoining")) for name in DISPUTE_KINDS]
@@ -117,11 +112,6 @@ def fill_in(rng: np.random.Generator, setting: Setting, cases: Cases, root: NDAr
         unpaid_medical_cny=np.where(no_needs, np.nan, medical),
         minors=np.where(no_needs, NO_CODE, rng.random(count) < minors).astype(np.int8),
     )
-
-
-def audit_attributes(rng: np.random.Generator, count: int) -> dict[str, NDArray[np.str_]]:
-    """The audit attributes by column, drawn without any effect on anything."""
-    return {name: rng.choice(list(values), size=count, p=list(values.values())) for name, values in _AUDIT.items()}
 
 
 def _weighted(

@@ -1,7 +1,8 @@
 """What truly happens, week by week: states, treatments, closings, and the hazard of serious violence.
 
 Weeks count from each dispute's own opening.  Petitions are drawn here because slow handling causes them; nothing reads
-them afterwards, so they have no way into the hazard.
+them afterwards, so they have no way into the hazard.  Mediation and services go to the sicker more often (confounding),
+the red package to those a score ranks highest, heavy contact to some of low state; who got what is in the truth.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from data_samples.simulator.clock import WEEK
 from data_samples.simulator.constants import Treatment, World
+from data_samples.simulator.help import HEAVY_CONTACT, MEDIATION, RED_PACKAGE, SERVICES, Offers, RankedHelp, ratios
 from data_samples.simulator.world import Cases, Setting
 from features.schema import CHANNELS, DISPUTE_KINDS
 
@@ -38,17 +41,21 @@ class Paths:
     """The path of every dispute of a block: arrays [week, dispute], and what happened on the way.
 
     The path goes on after an incident as if there had been none: the 90-day probability is that of the path, and what
-    is written stops at the incident.
+    is written stops at the incident.  ``untreated`` is the hazard of the same path had no help and no contact borne on
+    it; ``help`` says by bits what was in force.
     """
 
     state: NDArray[np.int8]
     is_open: Flags
     hazard: Real
+    untreated: Real
+    help: NDArray[np.int8]
     closings: Moments
     reopenings: Moments
     mediations: Moments
     services: Moments
     petitions: Moments
+    offers: Offers
 
 
 @dataclass
@@ -60,6 +67,19 @@ class _Now:
     weeks_open: NDArray[np.int8]
     mediation_left: NDArray[np.int8]
     services_left: NDArray[np.int8]
+    red_left: NDArray[np.int8]
+    contact_left: NDArray[np.int8]
+
+    @property
+    def help(self) -> NDArray[np.int8]:
+        """What is in force, by bits."""
+        left = {
+            MEDIATION: self.mediation_left,
+            SERVICES: self.services_left,
+            RED_PACKAGE: self.red_left,
+            HEAVY_CONTACT: self.contact_left,
+        }
+        return np.sum([bit * (weeks > 0) for bit, weeks in left.items()], axis=0).astype(np.int8)
 
 
 @dataclass(frozen=True)
@@ -67,6 +87,8 @@ class _Fixed:
     """What does not change from week to week: per-dispute factors, and tables by district and weeks open."""
 
     hazard: Real
+    family: NDArray[np.int8]
+    ratios: Real
     heat: Real
     cool: Real
     district: NDArray[np.int8]
@@ -90,19 +112,23 @@ class _Log:
         return Moments(np.concatenate(self._cases), np.concatenate(self._weeks))
 
 
-def run_weeks(rng: np.random.Generator, setting: Setting, cases: Cases, *, weeks: int) -> Paths:
-    """The paths of a block of disputes over so many weeks."""
+def run_weeks(
+    rng: np.random.Generator, setting: Setting, cases: Cases, *, weeks: int, red_package: str = "off"
+) -> Paths:
+    """The paths of a block of disputes over so many weeks.  ``red_package`` is the policy: off, top or band."""
     world, treatments = setting.constants.world, setting.constants.treatments
+    ranked = RankedHelp(rng.spawn(1)[0], treatments.red_package, len(cases), policy=red_package)
     fixed = _fixed(setting, cases)
-    now = _first_week(rng, world, cases)
+    now = _first_week(rng, setting, cases)
     shape = (weeks, len(cases))
-    state, is_open, hazard = np.empty(shape, np.int8), np.empty(shape, np.bool_), np.empty(shape, np.float32)
-    logs = [_Log() for _ in range(5)]
-    closings, reopenings, mediations, services, petitions = logs
+    state, is_open, help_given = np.empty(shape, np.int8), np.empty(shape, np.bool_), np.empty(shape, np.int8)
+    hazard, untreated = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    closings, reopenings, mediations, services, petitions = (_Log() for _ in range(5))
     for week in range(weeks):
         triggered = (cases.trigger_week <= week) & (week < cases.trigger_week + world.trigger_weeks)
-        state[week], is_open[week] = now.state, now.is_open
-        hazard[week] = _hazard(setting, fixed, now, triggered)
+        state[week], is_open[week], help_given[week] = now.state, now.is_open, now.help
+        untreated[week] = _untreated(setting, fixed, now, triggered, week)
+        hazard[week] = untreated[week] * fixed.ratios[fixed.family, help_given[week]]
         open_cases = np.flatnonzero(now.is_open)
         waiting = fixed.petition[fixed.district[open_cases], now.weeks_open[open_cases]]
         petitions.add(open_cases[rng.random(len(open_cases), np.float32) < waiting], week)
@@ -110,6 +136,7 @@ def run_weeks(rng: np.random.Generator, setting: Setting, cases: Cases, *, weeks
         mediations.add(started, week)
         helped = _starts(rng, treatments.services, now, open_cases, now.services_left)
         services.add(helped, week)
+        favoured = ranked.offered(week, open_cases, untreated[week], now.red_left)
         moved = _moves(rng, setting, fixed, now, triggered)
         closed, reopened, agreed = _close_and_reopen(rng, world, now)
         closings.add(closed, week)
@@ -119,7 +146,20 @@ def run_weeks(rng: np.random.Generator, setting: Setting, cases: Cases, *, weeks
         _tick(now, closed=closed, reopened=reopened)
         now.mediation_left[started] = treatments.mediation.weeks
         now.services_left[helped] = treatments.services.weeks
-    return Paths(state, is_open, hazard, *[log.moments() for log in logs])
+        now.red_left[favoured] = treatments.red_package.weeks
+    return Paths(
+        state=state,
+        is_open=is_open,
+        hazard=hazard,
+        untreated=untreated,
+        help=help_given,
+        closings=closings.moments(),
+        reopenings=reopenings.moments(),
+        mediations=mediations.moments(),
+        services=services.moments(),
+        petitions=petitions.moments(),
+        offers=ranked.offers(),
+    )
 
 
 def overdue_table(setting: Setting) -> NDArray[np.float64]:
@@ -150,7 +190,11 @@ def _fixed(setting: Setting, cases: Cases) -> _Fixed:
     overdue = overdue_table(setting)
     waiting = world.heat_overdue * np.minimum(overdue, world.heat_overdue_cap)
     return _Fixed(
-        hazard=(setting.base_hazard * np.exp(log_hazard)).astype(np.float32),
+        hazard=(setting.base_hazard * setting.changes.hazard_factor(cases.opened) * np.exp(log_hazard)).astype(
+            np.float32
+        ),
+        family=(cases.kind == DISPUTE_KINDS.index("marriage_family")).astype(np.int8),
+        ratios=ratios(setting.constants.treatments),
         heat=np.exp(heat).astype(np.float32),
         cool=np.exp(world.heat_on_down * heat).astype(np.float32),
         district=cases.district,
@@ -160,8 +204,8 @@ def _fixed(setting: Setting, cases: Cases) -> _Fixed:
     )
 
 
-def _first_week(rng: np.random.Generator, world: World, cases: Cases) -> _Now:
-    count = len(cases)
+def _first_week(rng: np.random.Generator, setting: Setting, cases: Cases) -> _Now:
+    world, contact, count = setting.constants.world, setting.constants.treatments.heavy_contact, len(cases)
     police = cases.channel == _POLICE
     exponent = (
         np.outer(world.start_per_hostility, cases.hostility)
@@ -170,17 +214,19 @@ def _first_week(rng: np.random.Generator, world: World, cases: Cases) -> _Now:
     )
     weights = np.cumsum(np.array(world.start_weights)[:, None] * np.exp(exponent), axis=0)
     state = (rng.random(count) * weights[-1] >= weights[:-1]).sum(axis=0).astype(np.int8)
-    zeros = [np.zeros(count, np.int8) for _ in range(3)]
-    return _Now(state, np.ones(count, np.bool_), *zeros)
+    none = [np.zeros(count, np.int8) for _ in range(4)]
+    harmed = (state <= contact.highest_state) & (rng.random(count) < contact.share)
+    contact_left = np.where(harmed, contact.weeks, 0).astype(np.int8)
+    return _Now(state, np.ones(count, np.bool_), none[0], none[1], none[2], none[3], contact_left)
 
 
-def _hazard(setting: Setting, fixed: _Fixed, now: _Now, triggered: Flags) -> Real:
-    world, treatments = setting.constants.world, setting.constants.treatments
+def _untreated(setting: Setting, fixed: _Fixed, now: _Now, triggered: Flags, week: int) -> Real:
+    """The hazard before anything that help or contact does to it."""
+    world = setting.constants.world
+    later = setting.changes.hazard_factor(np.array([setting.start, setting.start + week * WEEK]))
     hazard = fixed.hazard * np.array(world.state_hazard, np.float32)[now.state]
     hazard[triggered] *= np.float32(np.exp(world.hazard_per_trigger))
-    hazard[now.mediation_left > 0] *= np.float32(treatments.mediation.hazard_ratio)
-    hazard[now.services_left > 0] *= np.float32(treatments.services.hazard_ratio)
-    return hazard
+    return hazard * np.float32(later[1] / later[0])
 
 
 def _starts(
@@ -234,5 +280,5 @@ def _tick(now: _Now, *, closed: NDArray[np.integer], reopened: NDArray[np.intege
     now.weeks_open[now.is_open & (now.weeks_open < _LONGEST_WAIT_WEEKS)] += 1
     now.is_open[closed], now.is_open[reopened] = False, True
     now.weeks_open[closed] = now.weeks_open[reopened] = 0
-    np.maximum(now.mediation_left - 1, 0, out=now.mediation_left)
-    np.maximum(now.services_left - 1, 0, out=now.services_left)
+    for left in (now.mediation_left, now.services_left, now.red_left, now.contact_left):
+        np.maximum(left - 1, 0, out=left)

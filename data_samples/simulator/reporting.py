@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from data_samples.simulator.clock import MINUTE, SECOND, Times, days, next_month_start
 from data_samples.simulator.paperwork import Lag
-from data_samples.simulator.world import Cases, Setting, by_name, pick, shares
+from data_samples.simulator.world import AUDIT_VALUES, Cases, Setting, by_name, pick, shares
 from features.schema import CHANNELS
 
 
@@ -36,21 +36,38 @@ def register(rng: np.random.Generator, setting: Setting, cases: Cases) -> Times:
     return cases.opened + days(lag(rng, setting.constants.paperwork.registered, len(cases))) + SECOND
 
 
-def draw_channels(rng: np.random.Generator, block: Block, case: NDArray[np.integer]) -> NDArray[np.int8]:
+def draw_channels(
+    rng: np.random.Generator, block: Block, case: NDArray[np.integer], occurred: Times
+) -> NDArray[np.int8]:
     """Through which channel each event is reported: mostly that of its dispute."""
-    recording = block.setting.constants.recording
+    recording, own = block.setting.constants.recording, block.cases.channel[case]
     other = pick(rng, shares(CHANNELS, {k: c.share for k, c in recording.channels.items()}), len(case))
-    return np.where(rng.random(len(case)) < recording.same_channel, block.cases.channel[case], other)
+    channel = np.where(rng.random(len(case)) < recording.same_channel, own, other)
+    return np.where(block.setting.changes.not_yet_there(channel, occurred), own, channel)
 
 
 def is_recorded(
     rng: np.random.Generator, block: Block, case: NDArray[np.integer], channel: NDArray[np.int8]
 ) -> NDArray[np.bool_]:
-    """Whether each event is recorded at all, by channel and district."""
+    """Whether each event is recorded at all, by channel, district and who the parties are."""
     recording = block.setting.constants.recording
     by_channel = np.array([recording.channels[name].recorded for name in CHANNELS])
     chance = by_channel[channel] * block.setting.districts.recording[block.cases.district[case]]
+    chance *= _by_audit_attributes(block)[case]
     return rng.random(len(case)) < np.minimum(chance, recording.recorded_cap)
+
+
+def _by_audit_attributes(block: Block) -> NDArray[np.float64]:
+    """How much more or less of each dispute is recorded because of who the parties are: what the audit must find."""
+    factor, flaws = np.ones(len(block.cases)), block.setting.constants.flaws
+    if block.setting.imperfections.recording_gap:
+        factor[_is(block.cases, "urban_rural", "urban")] *= 1.0 + flaws.urban_recorded
+        factor[_is(block.cases, "origin", "elsewhere")] *= 1.0 + flaws.elsewhere_recorded
+    return factor
+
+
+def _is(cases: Cases, attribute: str, value: str) -> NDArray[np.bool_]:
+    return cases.audit[:, list(AUDIT_VALUES).index(attribute)] == list(AUDIT_VALUES[attribute]).index(value)
 
 
 def reported_at(

@@ -9,12 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_samples.simulator.clock import NO_TIME, Times
-from features.schema import CHANNELS, EVENT_TYPES, SERVICES
+from features.schema import ASSERTIONS, CHANNELS, CONDUCT_TYPES, EVENT_TYPES, SERVICES
 
 NO_CODE = -1
-"""Stands for null in the code, severity, specifics and alcohol columns."""
+"""Stands for null in the code, severity, specifics, alcohol and text columns; for no event; for no dispute."""
+UNKNOWN_CODE = len(EVENT_TYPES)
+"""An event type that the contract does not know: a bad row."""
 
 EVENT = {name: code for code, name in enumerate(EVENT_TYPES)}
+ASSERTION = {name: code for code, name in enumerate(ASSERTIONS)}
 CHANNEL = {name: code for code, name in enumerate(CHANNELS)}
 SERVICE = {name: code for code, name in enumerate(SERVICES)}
 
@@ -23,7 +26,11 @@ Codes = NDArray[np.integer]
 
 @dataclass(frozen=True)
 class EventRows:
-    """Events of a block or of the whole world.  ``case`` is the row of the dispute."""
+    """Events of a block or of the whole world.  ``case`` is the row of the dispute.
+
+    ``event`` numbers the events: versions of one event share it.  ``copy_of`` is the event of which this one is a
+    report through another channel.  ``text`` is the place of the narrative among all texts.
+    """
 
     case: NDArray[np.int32]
     type: NDArray[np.int8]
@@ -36,6 +43,11 @@ class EventRows:
     due: Times
     scheduled: Times
     service: NDArray[np.int8]
+    assertion: NDArray[np.int8]
+    withdrawn: NDArray[np.int8]
+    text: NDArray[np.int32]
+    event: NDArray[np.int32]
+    copy_of: NDArray[np.int32]
 
     def __len__(self) -> int:
         return len(self.case)
@@ -44,9 +56,27 @@ class EventRows:
         """The rows of a mask or in an order."""
         return EventRows(**{f.name: getattr(self, f.name)[which] for f in fields(self)})
 
-    def shifted(self, first_case: int) -> EventRows:
-        """The same rows, disputes counted from another first one."""
-        return replace(self, case=self.case + np.int32(first_case))
+    def shifted(self, first_case: int, first_event: int) -> EventRows:
+        """The same rows, disputes and events counted from other first ones."""
+        return replace(
+            self,
+            case=np.where(self.case == NO_CODE, NO_CODE, self.case + first_case).astype(np.int32),
+            event=self.event + np.int32(first_event),
+            copy_of=np.where(self.copy_of == NO_CODE, NO_CODE, self.copy_of + first_event).astype(np.int32),
+        )
+
+    def changed(self, **columns: NDArray[np.generic]) -> EventRows:
+        """The same rows with other columns, in the types of these."""
+        return replace(self, **{name: values.astype(getattr(self, name).dtype) for name, values in columns.items()})
+
+    def numbered(self, first: int) -> EventRows:
+        """The same rows, each an event of its own."""
+        return replace(self, event=np.arange(first, first + len(self), dtype=np.int32))
+
+    @property
+    def is_conduct(self) -> NDArray[np.bool_]:
+        """Which rows are conduct."""
+        return self.type < len(CONDUCT_TYPES)
 
 
 def event_rows(
@@ -62,6 +92,7 @@ def event_rows(
     due: Times | None = None,
     scheduled: Times | None = None,
     service: Codes | None = None,
+    assertion: Codes | None = None,
 ) -> EventRows:
     """Event rows; ``kind`` is a type name or an array of type codes, columns left out are null."""
     count = len(case)
@@ -84,6 +115,11 @@ def event_rows(
         due=times(due),
         scheduled=times(scheduled),
         service=codes(service),
+        assertion=codes(assertion),
+        withdrawn=codes(0),
+        text=np.full(count, NO_CODE, np.int32),
+        event=np.full(count, NO_CODE, np.int32),
+        copy_of=np.full(count, NO_CODE, np.int32),
     )
 
 

@@ -8,13 +8,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data_samples.simulator.clock import WEEK, Times, new_year
+from data_samples.simulator.clock import WEEK, Times, new_year, quarter_start
 from data_samples.simulator.constants import Constants
+from data_samples.simulator.drift import Changes
+from data_samples.simulator.imperfections import Imperfections
 from features.schema import CHANNELS, DISPUTE_KINDS
 
 BURN_IN_WEEKS = 52
 LEAST_BURN_IN = 500
 """Disputes before the first day, so that even a tiny world has an earlier dispute for every pair with a history."""
+AUDIT_VALUES: dict[str, dict[str, float]] = {
+    "sex_mix": {"mixed": 0.45, "men": 0.40, "women": 0.15},
+    "age_band": {"under_35": 0.30, "35_to_59": 0.55, "60_and_over": 0.15},
+    "urban_rural": {"urban": 0.55, "rural": 0.45},
+    "origin": {"local": 0.80, "elsewhere": 0.20},
+}
+"""The protected attributes of the audit table with the share of each value.  They have no effect on any hazard."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,8 @@ class Cases:
     close: NDArray[np.bool_]
     trusted: NDArray[np.bool_]
     trigger_week: NDArray[np.int16]
+    audit: NDArray[np.int8]
+    """The place of each audit attribute in ``AUDIT_VALUES``: one column each."""
 
     def __len__(self) -> int:
         return len(self.opened)
@@ -59,6 +70,8 @@ class Setting:
     districts: Districts
     start: int
     end: int
+    imperfections: Imperfections
+    changes: Changes
 
 
 def by_name(names: tuple[str, ...], values: dict[str, Any], default: Any) -> NDArray[Any]:
@@ -74,19 +87,31 @@ def shares(names: tuple[str, ...], values: dict[str, float]) -> NDArray[np.float
 
 def pick(rng: np.random.Generator, probabilities: NDArray[np.float64], size: int) -> NDArray[np.int8]:
     """Indices drawn with these probabilities."""
-    cumulative = np.cumsum(probabilities)[:-1]
-    return np.searchsorted(cumulative, rng.random(size), side="right").astype(np.int8)
+    return _place(probabilities, rng.random(size))
 
 
-def draw_setting(rng: np.random.Generator, *, constants: Constants, base_hazard: float, years: int) -> Setting:
-    """The setting of one world: the districts are drawn once per seed."""
+def _place(probabilities: NDArray[np.float64], chance: NDArray[np.float64]) -> NDArray[np.int8]:
+    return np.searchsorted(np.cumsum(probabilities)[:-1], chance, side="right").astype(np.int8)
+
+
+def draw_setting(
+    rng: np.random.Generator,
+    *,
+    constants: Constants,
+    base_hazard: float,
+    years: int,
+    imperfections: Imperfections | None = None,
+) -> Setting:
+    """The setting of one world: the districts are drawn once per seed.  It is a clean one unless told otherwise."""
+    imperfections = imperfections or Imperfections.only()
     count, recording = constants.districts, constants.recording
     districts = Districts(
         log_hazard=rng.normal(0.0, constants.world.district_hazard_sigma, count),
         recording=np.exp(rng.normal(0.0, recording.district_recorded_sigma, count)),
         delay=np.exp(rng.normal(0.0, recording.district_speed_sigma, count)),
     )
-    return Setting(constants, base_hazard, districts, new_year(0), new_year(years))
+    changes = Changes(constants.flaws.drift, on=imperfections.drift)
+    return Setting(constants, base_hazard, districts, new_year(0), new_year(years), imperfections, changes)
 
 
 def draw_cases(rng: np.random.Generator, setting: Setting, *, disputes: int, years: int) -> Cases:
@@ -103,10 +128,11 @@ def draw_cases(rng: np.random.Generator, setting: Setting, *, disputes: int, yea
         np.sort(rng.integers(setting.start, setting.end, disputes * years)),
     ])  # fmt: skip
     traits = [world.kinds[name] for name in DISPUTE_KINDS]
-    kind_shares = np.array([trait.share for trait in traits])
-    kind = pick(rng, kind_shares / kind_shares.sum(), count)
+    kind = _kinds(rng, setting, opened)
     channel_shares = {name: channel.share for name, channel in recording.channels.items()}
     channel = pick(rng, shares(CHANNELS, channel_shares), count)
+    instead = pick(rng, shares(CHANNELS, channel_shares | {setting.constants.flaws.drift.late_channel: 0.0}), count)
+    channel = np.where(setting.changes.not_yet_there(channel, opened), instead, channel)
     hostility = rng.normal(0.0, 1.0, count).astype(np.float32)
     by_kind = by_name(DISPUTE_KINDS, world.history_kinds, 0.0)
     logit = world.history_base + world.history_hostility * hostility + by_kind[kind]
@@ -125,4 +151,18 @@ def draw_cases(rng: np.random.Generator, setting: Setting, *, disputes: int, yea
         close=rng.random(count) < np.array([trait.proximity for trait in traits])[kind],
         trusted=rng.random(count) < world.trusted_third_party,
         trigger_week=rng.integers(0, world.trigger_range_weeks, count).astype(np.int16),
+        audit=np.stack([pick(rng, np.array(list(v.values())), count) for v in AUDIT_VALUES.values()], axis=1),
     )
+
+
+def _kinds(rng: np.random.Generator, setting: Setting, opened: Times) -> NDArray[np.int8]:
+    """The kind of each dispute, in order of opening: the shares are those of its quarter."""
+    plain = np.array([setting.constants.world.kinds[name].share for name in DISPUTE_KINDS])
+    plain = plain / plain.sum()
+    chance, kind = rng.random(len(opened)), np.empty(len(opened), np.int8)
+    quarter = -5  # the burn-in has four quarters and a day
+    while quarter_start(quarter) < setting.end:
+        which = slice(*np.searchsorted(opened, (quarter_start(quarter), quarter_start(quarter + 1))))
+        kind[which] = _place(setting.changes.kind_shares(plain, quarter), chance[which])
+        quarter += 1
+    return kind

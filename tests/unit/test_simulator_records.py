@@ -1,4 +1,4 @@
-"""The records a simulation writes: they obey the contract, keep the two clocks, and tell nothing of the truth."""
+"""The records of a clean world: they obey the contract, keep the two clocks, and tell nothing of the truth."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ WEEK = pd.Timedelta(days=7)
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> SimulationSummary:
-    """A unit world: its hazard is raised, so that there are incidents to look at."""
+    """A clean unit world: its hazard is raised, so that there are incidents to look at."""
     out = tmp_path_factory.mktemp("simulated") / "world"
-    return simulate(out, preset="unit", disputes=DISPUTES, years=YEARS, seed=SEED)
+    return simulate(out, preset="unit", disputes=DISPUTES, years=YEARS, seed=SEED, imperfect=False)
 
 
 @pytest.fixture(scope="module")
@@ -196,16 +196,21 @@ def test_incidents_happen_as_often_as_the_truth_says(tables: dict[str, pd.DataFr
     assert abs(happened - expected) < 4 * np.sqrt(expected)
 
 
-def test_missing_values_follow_the_channel(tables: dict[str, pd.DataFrame]) -> None:
-    missing = (
-        tables["disputes"].groupby("channel")[["relation", "amount_cny", "proximity"]].agg(lambda c: c.isna().mean())
-    )
-    assert missing.loc["grid"].to_numpy() == pytest.approx([0.10, 0.35, 0.10], abs=0.05)
-    assert missing.loc["police_110"].to_numpy() == pytest.approx([0.25, 0.70, 0.30], abs=0.05)
+def test_a_clean_world_has_nothing_missing_wrong_or_told_twice(
+    world: SimulationSummary, tables: dict[str, pd.DataFrame]
+) -> None:
+    disputes, events = tables["disputes"], tables["events"]
+    assert disputes[["relation", "proximity", "amount_cny", "minors_in_household"]].notna().all(axis=None)
+    assert disputes["narrative"].isna().all()
+    assert events[["narrative", "assertion"]].isna().all(axis=None)
+    for name, row_id in (("disputes", "dispute_id"), ("events", "event_id"), ("incidents", "incident_id")):
+        assert tables[name][row_id].is_unique
+        assert not tables[name]["withdrawn"].any()
+    assert pq.read_metadata(world.truth / "duplicates.parquet").num_rows == 0
+    assert world.planted_faults == {}
 
 
 def test_nothing_identifies_a_person(tables: dict[str, pd.DataFrame]) -> None:
     assert tables["disputes"]["pair_token"].str.fullmatch("[a-z]{12}").all()
     assert tables["disputes"]["area"].str.fullmatch(r"9901\d{5}").all(), "a province that does not exist"
     assert set(tables["audit"].columns) == set(AUDIT.names)
-    assert tables["disputes"]["narrative"].isna().all()

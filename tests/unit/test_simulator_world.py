@@ -19,7 +19,7 @@ from data_samples.simulator.world import draw_cases, draw_setting
 from features.errors import InvalidConfiguration
 
 ROOT = Path(__file__).parents[2]
-DIGEST = "2b4f2d8eacb62014e946727ccd0f6105f6c9d157b3c9d3afda155fc240996527"
+DIGEST = "718350d42c0a0c0dd11515f24e80a68150a14da2737f96cf23abccf24f9ffca9"
 
 
 def test_constants_are_pinned_so_that_nobody_tunes_the_world_to_a_model() -> None:
