@@ -76,13 +76,27 @@ def show(record: dict[str, Any], *, json_output: bool, text: str) -> None:
 @click.option("--disputes", type=click.IntRange(1), default=60_000, show_default=True, help="Disputes opened per year.")
 @click.option("--years", type=click.IntRange(1, 20), default=3, show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
+@click.option(
+    "--clean", is_flag=True, help="Without any imperfection: nothing missing, doubled, wrong or late to change."
+)
+@click.option("--without", "without", multiple=True, metavar="GROUP", help="Leave one group of imperfections out.")
 @as_json
-def simulate(out: Path, preset: str, disputes: int, years: int, seed: int, json_output: bool) -> None:
-    """Draw a SYNTHETIC world: five record tables in OUT, the truth in OUT.truth."""
-    from data_samples.simulator import simulate as draw  # noqa: PLC0415
+def simulate(
+    out: Path, preset: str, disputes: int, years: int, seed: int, clean: bool, without: tuple[str, ...],
+    json_output: bool,
+) -> None:  # fmt: skip
+    """Draw a SYNTHETIC world: five record tables in OUT, the truth in OUT.truth.
 
+    Its imperfections are on purpose; some rows even break the contract, so that `validate` has something to find.
+    """
+    from data_samples.simulator import simulate as draw  # noqa: PLC0415
+    from data_samples.simulator.imperfections import Imperfections  # noqa: PLC0415
+
+    imperfect = False if clean else Imperfections.without(*without)
     with reporting() as report:
-        summary = draw(out, preset=preset, disputes=disputes, years=years, seed=seed, progress=report)
+        summary = draw(
+            out, preset=preset, disputes=disputes, years=years, seed=seed, progress=report, imperfect=imperfect
+        )
     record = {"out": str(summary.out), "truth": str(summary.truth), "rows": summary.rows, "synthetic": True,
               "incidents_on_book": summary.incidents_on_book, "incidents_off_book": summary.incidents_off_book}  # fmt: skip
     rows = ", ".join(f"{count:,} {name}" for name, count in summary.rows.items())

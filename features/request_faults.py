@@ -51,11 +51,13 @@ _RULES_OF_ERRORS = {
 }
 
 
-def case_faults(data: object, *, parts: tuple[RowPart, ...], limits: dict[str, int], now_us: int) -> tuple[Fault, ...]:
-    """The faults of the record ``data``, at most ``FAULTS_KEPT``: nothing is looked for beyond them."""
+def case_faults(
+    data: object, *, parts: tuple[RowPart, ...], limits: dict[str, int], now_us: int, most: int = FAULTS_KEPT
+) -> tuple[Fault, ...]:
+    """The first faults of the record ``data``, at most ``most``: nothing is looked for beyond them."""
     if not isinstance(data, dict):
         return (Fault("case", Rule.BAD_TYPE, "an object with " + ", ".join(part.name for part in parts)),)
-    return tuple(islice(_all_faults(data, parts, limits, now_us), FAULTS_KEPT))
+    return tuple(islice(_all_faults(data, parts, limits, now_us), most))
 
 
 def _all_faults(

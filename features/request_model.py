@@ -30,7 +30,7 @@ from pydantic_core import PydanticCustomError, from_json
 
 from features.errors import Fault, InvalidRecords, UserError
 from features.refused import refused_shape
-from features.request_faults import RowPart, case_faults
+from features.request_faults import FAULTS_KEPT, RowPart, case_faults
 from features.rules import Rule, TimeRule, is_opaque, parse_time, time_rules
 from features.schema import DISPUTES, EVENTS, PETITIONS, Column, Kind, Table
 
@@ -171,12 +171,12 @@ def case_schema(*, ref_template: str = "#/$defs/{model}") -> dict[str, Any]:
 # --- parsing ---------------------------------------------------------------------------------------------------------
 
 
-def parse_case(body: bytes | dict[str, Any], *, now_us: int) -> CaseRecord:
+def parse_case(body: bytes | dict[str, Any], *, now_us: int, most_faults: int = FAULTS_KEPT) -> CaseRecord:
     """The case record in ``body`` (JSON, or what JSON gave).
 
     Raises:
         UserError: the body is not JSON.
-        InvalidRecords: it breaks the contract; ``faults`` has them all, none with a value in it.
+        InvalidRecords: it breaks the contract; ``faults`` has the first ``most_faults``, none with a value in it.
 
     """
     data = _from_json(body) if isinstance(body, bytes) else body
@@ -185,8 +185,8 @@ def parse_case(body: bytes | dict[str, Any], *, now_us: int) -> CaseRecord:
         data = _without_empty_text(data)
         case = _validated(data)
     if case is None or _breaks_a_rule(case, now_us):
-        faults = case_faults(data, parts=row_parts(), limits=MAX_ROWS, now_us=now_us)
-        raise _invalid(faults)
+        faults = case_faults(data, parts=row_parts(), limits=MAX_ROWS, now_us=now_us, most=most_faults)
+        raise _invalid(faults, most=most_faults)
     rows = {part: tuple(_plain(part, row) for row in getattr(case, part)) for part in PARTS}
     as_of = case.as_of  # type: ignore[attr-defined]
     return CaseRecord(rows["dispute"][0]["dispute_id"], now_us if as_of is None else as_of, **rows)
@@ -258,11 +258,12 @@ def _breaks_a_rule(case: BaseModel, now_us: int) -> bool:
     return False
 
 
-def _invalid(faults: tuple[Fault, ...]) -> InvalidRecords:
+def _invalid(faults: tuple[Fault, ...], *, most: int) -> InvalidRecords:
     if not faults:
         raise AssertionError("a case record was rejected, but no rule was found broken")
-    return InvalidRecords(f"the case record breaks the contract in {_count(faults)}", faults=faults)
+    return InvalidRecords(f"the case record breaks the contract in {_count(faults, most)}", faults=faults)
 
 
-def _count(faults: tuple[Fault, ...]) -> str:
-    return "one place" if len(faults) == 1 else f"{len(faults)} places"
+def _count(faults: tuple[Fault, ...], most: int) -> str:
+    places = "one place" if len(faults) == 1 else f"{len(faults)} places"
+    return places if len(faults) < most else f"{places} or more"

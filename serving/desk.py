@@ -7,6 +7,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from features.request_faults import FAULTS_KEPT
 from features.request_model import CaseRecord, parse_case
 from serving.access import MAY_READ_CASES, MAY_SCORE, Grant, demand
 from serving.assessment import assessment
@@ -16,6 +17,8 @@ from serving.scorer import Scorer
 from training.artifact.home import Home
 from training.artifact.model import RiskModel
 from training.artifact.store import load_champion, load_model
+
+BATCH_FAULTS = 50
 
 
 def now_us() -> int:
@@ -65,12 +68,15 @@ class Desk:
         return answer
 
     def score_all(self, cases: list[Any], grant: Grant) -> list[tuple[dict[str, Any] | None, Exception | None]]:
-        """The same for many records, in order: an assessment or the error of each, logged in one transaction."""
+        """The same for many records, in order: an assessment or the error of each, logged in one transaction.
+
+        Each error lists its first ``BATCH_FAULTS`` faults, so that a small body can't ask for a huge answer.
+        """
         results: list[tuple[dict[str, Any] | None, Exception | None]] = []
         entries = []
         for case in cases:
             try:
-                answer, entry = self._assess(case, grant)
+                answer, entry = self._assess(case, grant, most_faults=BATCH_FAULTS)
             except Exception as error:
                 results.append((None, error))
                 continue
@@ -79,9 +85,11 @@ class Desk:
         self.log.append(entries)
         return results
 
-    def _assess(self, body: bytes | dict[str, Any], grant: Grant) -> tuple[dict[str, Any], Entry]:
+    def _assess(
+        self, body: bytes | dict[str, Any], grant: Grant, *, most_faults: int = FAULTS_KEPT
+    ) -> tuple[dict[str, Any], Entry]:
         in_force, scored_at = self.in_force, now_us()
-        case = parse_case(body, now_us=scored_at)
+        case = parse_case(body, now_us=scored_at, most_faults=most_faults)
         area = area_of(case)
         demand(grant, MAY_SCORE, area=area)
         scored = in_force.scorer.score_case(case)

@@ -12,7 +12,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from features.errors import UserError
 from serving.access import Door
 from serving.app import make_app
-from serving.desk import Desk
 from training.artifact.home import Home
 
 log = logging.getLogger("defuse.serving")
@@ -44,7 +43,12 @@ class DefuseService:
     """Scores dispute cases with the model in force."""
 
     def __init__(self) -> None:
-        """Load the verified model; without one the service runs, answers 503 and is not ready."""
+        """Load the verified model; without one the service runs, answers 503 and is not ready.
+
+        The desk is imported here, so that BentoML's supervisor, which imports this module too, goes without LightGBM.
+        """
+        from serving.desk import Desk  # noqa: PLC0415
+
         self.home = Home.from_environment()
         app.state.door = Door(self.home.root, open_to_all=os.environ.get("DEFUSE_AUTH") == "off")
         try:

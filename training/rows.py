@@ -104,12 +104,13 @@ class SplitRows:
     """The rows of a split.  No pair of ``test`` is in ``train`` or ``calibration`` (unless sampling says otherwise).
 
     ``train`` fits the trees.  ``calibration`` are rows of the training period from the population of the test: on them
-    the calibration, the tier cut-offs and the typical values are fixed.
+    the calibration, the tier cut-offs and the typical values are fixed.  ``test_dispute_ids`` stands beside ``test``.
     """
 
     train: Rows
     calibration: Rows
     test: Rows
+    test_dispute_ids: Array
     counted: Counted
 
 
@@ -125,12 +126,14 @@ def split_rows(
     """
     counted = Counted()
     found: tuple[list[Rows], list[Rows], list[Rows]] = ([], [], [])
+    names = []
     offset = 0
     for number, path in enumerate(_parts(train_matrix / "matrix")):
         early, late = _number_alike(
             _read(train_matrix, path.name, columns, label), _read(test_matrix, path.name, columns, label), offset
         )
-        test = _test_rows(late, split, counted)
+        test, ids = _test_rows(late, split, counted)
+        names.append(ids)
         drawn = _Drawn(split, test.pair, number, sampling)
         found[0].append(drawn.rows_of(early, counted.training))
         found[1].append(drawn.rows_of(late, Drawing()))
@@ -139,7 +142,7 @@ def split_rows(
     train, calibration, held = (_joined(parts) for parts in found)
     rate = sampling.negative_rate
     counted.test = len(held)
-    return SplitRows(_weighted(train, rate), _weighted(calibration, rate), held, counted)
+    return SplitRows(_weighted(train, rate), _weighted(calibration, rate), held, np.concatenate(names), counted)
 
 
 def _weighted(rows: Rows, negative_rate: float) -> Rows:
@@ -153,16 +156,17 @@ class _Part:
     rows: Rows
     known: Array
     after: Array
+    dispute_ids: Array
 
 
-def _test_rows(part: _Part, split: Split, counted: Counted) -> Rows:
+def _test_rows(part: _Part, split: Split, counted: Counted) -> tuple[Rows, Array]:
     usable = part.known & ~part.after
     held = usable & split.is_test(part.rows.as_of)
     counted.test_rows += len(part.rows)
     counted.test_not_yet_known += int((~part.known).sum())
     counted.test_after_incident += int((part.known & part.after).sum())
     counted.test_outside_the_period += int((usable & ~held).sum())
-    return part.rows[held]
+    return part.rows[held], part.dispute_ids[held]
 
 
 @dataclass(frozen=True)
@@ -213,7 +217,7 @@ def _read(folder: Path, name: str, columns: tuple[str, ...], label: str) -> _Par
         weight=np.ones(len(matrix)),
     )
     known = matrix[label].is_valid().to_numpy()
-    return _Part(rows, known, beside["after_incident"].to_numpy(zero_copy_only=False))
+    return _Part(rows, known, beside["after_incident"].to_numpy(zero_copy_only=False), rows.dispute)
 
 
 def _number_alike(first: _Part, second: _Part, offset: int) -> tuple[_Part, _Part]:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import numpy as np
@@ -22,6 +23,7 @@ from serving.app import make_app
 from serving.batch import NESTED
 from serving.desk import Desk
 from tests.serving.app_client import AppClient
+from tests.serving.plain_records import covering_times
 from training.artifact.home import Home
 from training.artifact.store import load_champion, write_champion
 
@@ -29,11 +31,6 @@ ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "data_samples" / "neighbourhood"
 SEED = 20240601
 MIDDLE, LATE = "2020-05-20T09:00:00+08:00", "2021-01-02T00:00:00+08:00"
-OTHERS = (
-    "2019-02-01T00:00:00Z", "2019-04-01T00:00:00Z", "2019-05-31T00:00:00Z", "2019-11-01T00:00:00Z", "2020-02-14T08:00:00+08:00",
-    "2020-06-08T12:00:00.000001+08:00", "2020-08-21T00:00:00Z", "2020-09-25T00:00:00Z",
-)  # fmt: skip
-TIMES = (MIDDLE, LATE, *OTHERS)
 SCORE_ALL = """
 import sys
 from defuse import main
@@ -63,7 +60,7 @@ def _landmarks(folder):
 def _rows(values, pair):
     """Training rows: the sample landmarks, every 25th cell drawn anew, labels that follow every indicator."""
     from features import catalogue
-    from training.rows import Counted, Rows, SplitRows
+    from training.rows import Rows
 
     rng = np.random.default_rng(SEED)
     risk = np.full(len(values), -4.0)
@@ -78,7 +75,7 @@ def _rows(values, pair):
     never = np.full(len(values), np.iinfo(np.int64).max)
     weight = np.where(label == 1, 1.0, 10.0)
     rows = Rows(values, pair, pair, np.zeros(len(values), np.int64), never, label, weight)
-    return SplitRows(rows, rows, rows, Counted())
+    return SimpleNamespace(train=rows, calibration=rows)  # what fit_model reads of a split
 
 
 def _settings():
@@ -222,15 +219,21 @@ def service(starting_service):
 
 
 @pytest.fixture(scope="session")
-def by_batch(trained_home, starting_service, guarded_environment, tmp_path_factory):
+def times():
+    """When the samples are scored: in the middle, late, and as often as it takes to have every dispute in a batch."""
+    return covering_times(SAMPLES, MIDDLE, LATE)
+
+
+@pytest.fixture(scope="session")
+def by_batch(trained_home, starting_service, guarded_environment, times, tmp_path_factory):
     """The rows of ``assessments.parquet`` at each time, by dispute, as assessments."""
     out = tmp_path_factory.mktemp("batch")
     done = subprocess.run(
-        [sys.executable, "-c", SCORE_ALL, str(SAMPLES), str(out), *TIMES],
+        [sys.executable, "-c", SCORE_ALL, str(SAMPLES), str(out), *times],
         env=guarded_environment | {"DEFUSE_HOME": str(trained_home.root)}, cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    return {as_of: _assessments(out / str(number)) for number, as_of in enumerate(TIMES)}
+    return {as_of: _assessments(out / str(number)) for number, as_of in enumerate(times)}
 
 
 def _assessments(folder):

@@ -5,7 +5,7 @@ the offset they are written with.  Only ``prior_disputes`` has to be worked out,
 """
 
 import csv
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
@@ -93,3 +93,34 @@ def plain_case(folder, dispute_id, as_of):
         "prior_disputes": _prior_disputes(folder, dispute_id, moment(as_of)),
         "as_of": as_of,
     }
+
+
+@cache
+def waiting(folder, at):
+    """The disputes to score at a time: open, or closed less than 90 days before, as a reader of the CSV finds them."""
+    found = set()
+    for row in _visible(table(folder, "disputes"), "dispute_id", at):
+        events = _visible(_by_dispute(folder, "events").get(row["dispute_id"], []), "event_id", at)
+        turns = [event for event in events if event["type"] in ("closed", "reopened")]
+        last = max(turns, key=lambda event: (moment(event["occurred_at"]), event["event_id"]), default=None)
+        is_open = last is None or last["type"] == "reopened"
+        if is_open or at - moment(last["occurred_at"]) < timedelta(days=90):
+            found.add(row["dispute_id"])
+    return found
+
+
+def covering_times(folder, *main_times):
+    """The main times, and as few others as it takes for every dispute of a folder to be scored at one of them."""
+    rows = table(folder, "disputes")
+    missing = {row["dispute_id"] for row in rows}.difference(*(waiting(folder, moment(at)) for at in main_times))
+    first = min(moment(row["recorded_at"]) for row in rows)
+    weeks = [(first + timedelta(days=1 + 7 * week)).astimezone(UTC) for week in range(110)]
+    times = [*main_times]
+    while missing:
+        best = max(weeks, key=lambda at: len(waiting(folder, at) & missing))
+        found = waiting(folder, best) & missing
+        if not found:
+            raise AssertionError(f"no week has {sorted(missing)[:5]} waiting: look at shorter steps")
+        missing -= found
+        times.append(best.isoformat())
+    return tuple(times)

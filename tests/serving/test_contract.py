@@ -266,6 +266,37 @@ def test_a_batch_is_bounded(client):
         assert is_problem(answer, 422) == {("cases", "bad_type")}
 
 
+def test_a_small_body_cannot_ask_for_a_huge_answer(client):
+    """A batch lists the first faults of each case only: 4 MB of faulty rows would be 77 MB of faults otherwise."""
+    faulty = {"dispute": {}, "petitions": [], "events": [{}] * 300}
+    alone = client.post("/v1/score", json=faulty)
+    assert len(alone.json()["errors"]) == 1_000
+    assert alone.json()["detail"] == "the case record breaks the contract in 1000 places or more"
+    together = client.post("/v1/score/batch", json={"cases": [faulty] * 50})
+    assert len(together.content) < 1_000_000
+    for result in together.json()["results"]:
+        assert result["problem"]["errors"] == alone.json()["errors"][:50]
+
+
+def test_a_batch_lets_others_have_their_turn(client, app):
+    """While a batch is scored, a request that came later is answered before it."""
+    import asyncio
+
+    import httpx
+
+    async def ask():
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://app", headers=client.headers) as both:
+            batch = asyncio.create_task(both.post("/v1/score/batch", json={"cases": [case()] * 100}))
+            await asyncio.sleep(0.05)
+            assert (await both.get("/readyz")).status_code == 200
+            was_first = not batch.done()
+            assert len((await batch).json()["results"]) == 100
+            return was_first
+
+    assert asyncio.run(ask())
+
+
 def test_a_bug_is_told_without_details(client, app, monkeypatch, caplog):
     def broken(*_):
         raise ValueError(f"{SECRET} went wrong")
