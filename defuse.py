@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import sys
@@ -21,6 +22,7 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 RECORDS = click.Path(exists=True, file_okay=False, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 MOST_FAULTS = 200
+FAULTS_OF_A_RULE = 5
 QUARANTINE = "quarantine"
 as_json = click.option("--json", "json_output", is_flag=True, help="Print the result as JSON on stdout.")
 
@@ -150,16 +152,25 @@ def validate(records: Path, quarantine: Path | None, strict: bool, json_output: 
         sys.exit(2)
 
 
+def _table_and_rule(fault: Any) -> tuple[str, str]:
+    return fault.table, fault.rule
+
+
 def _validation_text(found: Any) -> str:
     lines = [
         f"{table}: {rows.rows_in:,} rows in = {rows.accepted:,} accepted + {rows.quarantined:,} quarantined"
         for table, rows in found.reconciliation.items()
     ]
     lines += [f"{table}: {rule}: {count:,}" for (table, rule), count in sorted(found.fault_counts.items())]
-    lines += [f"  {fault}" for fault in found.faults[:MOST_FAULTS]]
     total = sum(found.fault_counts.values())
-    if total > MOST_FAULTS:
-        lines.append(f"  and {total - MOST_FAULTS:,} more")
+    if total <= MOST_FAULTS:
+        shown = list(found.faults)
+    else:
+        by_rule = itertools.groupby(sorted(found.faults, key=_table_and_rule), key=_table_and_rule)
+        shown = [fault for _, faults in by_rule for fault in itertools.islice(faults, FAULTS_OF_A_RULE)]
+    lines += [f"  {fault}" for fault in shown]
+    if len(shown) < total:
+        lines.append(f"  and {total - len(shown):,} more: all are listed in the quarantine")
     return "\n".join([*lines, "no fault" if found.ok else f"{total:,} fault(s)"])
 
 

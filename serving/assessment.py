@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from features.catalogue import BY_ID
@@ -53,11 +53,8 @@ class Scored:
 
     def to_record(self) -> dict[str, Any]:
         """The same as a plain record for JSON: NaN is null, sets are sorted lists."""
-        record = asdict(self)
-        record["care_rows"] = sorted(self.care_rows)
-        for part in record["parts"]:
-            part["value"] = None if math.isnan(part["value"]) else part["value"]
-        return record
+        parts = [vars(part) | ({"value": None} if math.isnan(part.value) else {}) for part in self.parts]
+        return vars(self) | {"parts": parts, "care_rows": sorted(self.care_rows)}
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Scored:

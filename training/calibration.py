@@ -21,6 +21,7 @@ from training.rows import Rows
 KNOT_SHARES = (1.0, 0.75, 0.5, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01, 0.003, 0.0)
 """Bands of the weighted calibration rows, from the lowest margins to the highest, between whose means lie knots."""
 
+LEAST_SHARE_OF_DRAWS = 2 / 3
 Step = Callable[[float], None]
 
 
@@ -42,16 +43,19 @@ def fit_line(raw: Values, label: Array, weight: Values, *, log_sampling_rate: fl
 
     ``margin = intercept + slope x (raw + log_sampling_rate)``.  Raises UserError where there are too few positives.
     """
-    line = calibration_line(
-        raw + log_sampling_rate, total=weight[:, None], positive=(weight * label)[:, None]
-    )  # fmt: skip
-    intercept, slope = float(line.intercept[0]), float(line.slope[0])
+    intercept, slope = _line(raw + log_sampling_rate, label, weight)
     if not np.isfinite(intercept) or slope <= 0:
         raise UserError(
             f"the calibration can't be fitted: {int(label.sum())} positive rows are too few, or the score does not "
             "separate them; bring more records or a longer period"
         )
     return Calibration(intercept=intercept, slope=slope, log_sampling_rate=log_sampling_rate)
+
+
+def _line(x: Values, label: Array, weight: Values) -> tuple[float, float]:
+    """Intercept and slope of the weighted logistic regression of labels on x; NaN where there is none."""
+    line = calibration_line(x, total=weight[:, None], positive=(weight * label)[:, None])
+    return float(line.intercept[0]), float(line.slope[0])
 
 
 def margins(raw: Values, calibration: Calibration) -> Values:
@@ -101,6 +105,7 @@ def tree_intervals(
     same draw of the cross-fitted scores ``raw``, and scores the calibration rows of the pairs that were not drawn.  The
     mean risk per margin band of each refit gives, over the refits, the standard error of the band's log-odds.
     """
+    rate = line.log_sampling_rate
     bands = margin_bands(margins(raw, line), calibration.weight)
     times_of = _PairDraws((train.pair, calibration.pair), (fitter.seed, 1))
     drawn_logits = []
@@ -108,10 +113,8 @@ def tree_intervals(
         times, times_calibration = times_of.draw()
         drawn, left = times > 0, times_calibration == 0
         booster = fitter.fit(train.values[drawn], train.label[drawn], weight=times[drawn].astype(np.float64))
-        refitted = fit_line(
-            raw, calibration.label, calibration.weight * times_calibration, log_sampling_rate=line.log_sampling_rate
-        )
-        risk = sigmoid(margins(raw_scores(booster, calibration.values[left]), refitted))
+        intercept, slope = _line(raw + rate, calibration.label, calibration.weight * times_calibration)
+        risk = sigmoid(intercept + slope * (raw_scores(booster, calibration.values[left]) + rate))
         drawn_logits.append(_band_logits(bands, left, risk, calibration.weight[left]))
         step((number + 1) / refits)
     return _knots(bands, np.array(drawn_logits))
@@ -146,8 +149,9 @@ def line_intervals(
     logits = []
     for _ in range(refits):
         weight: Values = rows.weight * times_of.draw()[0]
-        line = fit_line(raw, rows.label, weight, log_sampling_rate=calibration.log_sampling_rate)
-        logits.append(_band_logits(bands, everyone, sigmoid(margins(raw, line)), rows.weight))
+        intercept, slope = _line(raw + calibration.log_sampling_rate, rows.label, weight)
+        risk = sigmoid(intercept + slope * (raw + calibration.log_sampling_rate))
+        logits.append(_band_logits(bands, everyone, risk, rows.weight))
     return _knots(bands, np.array(logits))
 
 
@@ -160,6 +164,17 @@ def _band_logits(bands: Bands, rows: Array, risk: Values, weight: Values) -> Val
 
 
 def _knots(bands: Bands, logits: Values) -> IntervalKnots:
-    """Knots from drawn log-odds of shape (refits, bands); a band missing in a refit is left out of its deviation."""
+    """Knots from drawn log-odds of shape (refits, bands).
+
+    A draw may turn the line round: that is part of what is not known.  A draw without any line, or a band that no row of
+    a draw fell into, is left out of the spread.  Raises UserError where fewer than two draws in three have a line.
+    """
+    drawn: Array = np.asarray(np.isfinite(logits).any(axis=1))
+    if drawn.mean() < LEAST_SHARE_OF_DRAWS:
+        raise UserError(
+            f"only {drawn.sum()} of {drawn.size} bootstrap draws hold enough incidents to calibrate: an interval made from "
+            "them would be too narrow; bring longer or more records"
+        )
+    logits = logits[drawn]
     error = np.nanstd(logits, axis=0, ddof=1)
     return IntervalKnots(margin=tuple(bands.centre.tolist()), standard_error=tuple(error.tolist()))

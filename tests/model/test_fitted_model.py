@@ -12,12 +12,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from features import catalogue
+from features.errors import UserError
 from training import load_model
 from training.alarms import shuffled_label_probe
+from training.artifact.contract import Calibration
 from training.artifact.points import points_by_item
 from training.artifact.scale import sigmoid
 from training.artifact.tiers import CAPACITY, Tier, tier_ranks
-from training.calibration import cross_fit, fit_line, margins, tier_cuts
+from training.calibration import cross_fit, fit_line, line_intervals, margins, tier_cuts
 from training.fit import raw_scores
 
 
@@ -132,6 +134,22 @@ def test_the_interval_holds_the_probability_and_widens_where_little_is_known(fit
     probability = sigmoid(margin)
     assert (low < probability).all()
     assert (probability < high).all()
+
+
+def test_a_draw_that_turns_the_line_round_widens_the_interval_and_stops_nothing(fitted):
+    """With a handful of incidents some bootstrap draws have a slope below 0: that is part of what is not known."""
+    rows = fitted.train
+    few = np.flatnonzero(rows.label == 1)[::25]
+    some = np.sort(np.concatenate([few, np.flatnonzero(rows.label == 0)[:3000]]))
+    small, noise = rows[some], np.random.default_rng(5).normal(size=len(some))
+    line = Calibration(intercept=-5.0, slope=0.1)
+    wide = line_intervals(noise, small, line, refits=60, seed=3)
+    assert np.isfinite(wide.standard_error).all()
+    assert max(wide.standard_error) > 0.1
+    with pytest.raises(UserError, match="bootstrap draws"):
+        none = np.flatnonzero(rows.label == 0)[:500]
+        one = np.sort(np.append(none, few[0]))
+        line_intervals(np.arange(len(one)) / 100.0, rows[one], line, refits=60, seed=3)
 
 
 def test_the_points_score_is_a_sum_a_person_can_do(fitted):

@@ -55,7 +55,9 @@ def test_the_service_gives_the_bits_of_the_batch(source, by_batch, service, toke
     export = source == "case_export"
     with read_records(SAMPLES) as records, service.client(tokens["reviewer"]) as client:
         for as_of, dispute_id in wanted(by_batch):
-            case = case_record(records, dispute_id, as_of=parse_time(as_of)) if export else plain_case(SAMPLES, dispute_id, as_of)  # fmt: skip
+            case = plain_case(SAMPLES, dispute_id, as_of)
+            if export:
+                case = case_record(records, dispute_id, as_of=parse_time(as_of))
             answer = client.post("/v1/score", json=case)
             assert answer.status_code == 200, (as_of, dispute_id, answer.text)
             assert bits(answer.json()) == bits(by_batch[as_of][dispute_id]), (as_of, dispute_id)
