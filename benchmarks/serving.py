@@ -88,6 +88,7 @@ def _wait(connection: http.client.HTTPConnection, process: subprocess.Popen[byte
             answer = connection.getresponse()
             answer.read()
             if answer.status == 200:
+                connection.close()  # idle until the other service is up; the next request opens it again
                 return
         except OSError:
             connection.close()

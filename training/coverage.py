@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from features.clock import DAY_US
 from training.evaluation_record import Coverage, CoveragePart, CoveragePartName, Measured
 from training.metrics import exact_binomial
 
 Integers = npt.NDArray[np.integer]
 
 NO_DISPUTE = -1
-DAY_US = 86_400_000_000
 PARTS: tuple[CoveragePartName, ...] = ("no_dispute_on_the_books", "dispute_but_no_scored_row", "scored")
 
 

@@ -12,6 +12,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from features.clock import HOUR_US
 from training.alarms import PRECISION_CAPACITY, too_good
 from training.bands import BandDraws, risk_bands
 from training.bootstrap import Draws, Statistic, bootstrap
@@ -27,7 +28,7 @@ from training.evaluation_record import (
     Month,
     TieBounds,
 )
-from training.held_out import HOUR_US, HeldOutRows, Integers, Mask, Scores
+from training.held_out import HeldOutRows, Integers, Mask, Scores
 from training.interval import Sample, compare, measure
 from training.metrics import (
     INTERVAL_LEVEL,

@@ -9,13 +9,13 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import logit
 
+from features.clock import DAY_US
+from features.clock import NEVER as NEVER_US
+
 Integers = npt.NDArray[np.integer]
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
-NEVER_US = np.iinfo(np.int64).max
-DAY_US = 86_400_000_000
-HOUR_US = 3_600_000_000
 LOCAL_ZONE = "Asia/Shanghai"
 
 

@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
+from features.clock import DAY_US, HOUR_US
+from features.clock import NEVER as NEVER_US
 from training.alarms import shuffled_label_probe
 from training.contributions import IndicatorName, summarise_contributions
 from training.coverage import measure_coverage
 from training.evaluation import evaluate
 from training.evaluation_record import ReportRecord, RunFacts, SplitFacts
 from training.frequencies import DENOMINATORS
-from training.held_out import DAY_US, HOUR_US, NEVER_US, HeldOutRows, Scores
+from training.held_out import HeldOutRows, Scores
 from training.report import render_html, render_model_card, write_report
 from training.wording import number
 

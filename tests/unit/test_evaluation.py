@@ -7,6 +7,8 @@ import pytest
 from pydantic import ValidationError
 from scipy.special import expit
 
+from features.clock import DAY_US, HOUR_US
+from features.clock import NEVER as NEVER_US
 from training.alarms import shuffled_label_probe, too_good
 from training.bands import risk_bands
 from training.contributions import IndicatorName, summarise_contributions
@@ -14,7 +16,7 @@ from training.coverage import found_among_all, measure_coverage
 from training.evaluation import evaluate
 from training.evaluation_record import Measured
 from training.frequencies import denominator_for, natural_frequency
-from training.held_out import DAY_US, HOUR_US, NEVER_US, HeldOutRows, Scores
+from training.held_out import HeldOutRows, Scores
 from training.interval import Sample, measure
 
 NEW_YEAR_2024_US = 1_704_038_400_000_000  # 2024-01-01 00:00 in Asia/Shanghai
