@@ -17,6 +17,7 @@ from features.schema import (
     DISPUTE_KINDS,
     EVENT_TYPES,
     HANDLING_TYPES,
+    NEVER_SEVERE,
     PROXIMITIES,
     RELATIONS,
     STAKES,
@@ -45,7 +46,7 @@ def _stakes(row: Row) -> int:
 
 
 def _severity(row: Row) -> int:
-    severity = row.get("severity")
+    severity = 0 if row["type"] == NEVER_SEVERE else row.get("severity")
     return DEFAULT_SEVERITY.get(row["type"], 0) if severity is None else severity
 
 

@@ -23,6 +23,7 @@ from features.schema import (
     DISPUTE_KINDS,
     EVENT_TYPES,
     HANDLING_TYPES,
+    NEVER_SEVERE,
     PROXIMITIES,
     RELATIONS,
     STAKES,
@@ -142,7 +143,8 @@ def _events(known_at: int) -> str:
     default = " ".join(f"WHEN '{name}' THEN {severity}" for name, severity in DEFAULT_SEVERITY.items())
     columns = (
         f"{_code('type', EVENT_TYPES)} AS type, occurred_at, {_code('channel', CHANNELS)} AS channel, "
-        f"CAST(coalesce(severity, CASE type {default} ELSE 0 END) AS TINYINT) AS severity, "
+        f"CAST(CASE WHEN type = '{NEVER_SEVERE}' THEN 0 "
+        f"ELSE coalesce(severity, CASE type {default} ELSE 0 END) END AS TINYINT) AS severity, "
         "CAST(coalesce(specifics, 0) AS TINYINT) AS specifics, "
         "CAST(coalesce(CAST(alcohol AS TINYINT), 0) AS TINYINT) AS alcohol, "
         f"{_time('due_at')} AS due_at, {_time('scheduled_at')} AS scheduled_at, "

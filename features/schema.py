@@ -133,6 +133,12 @@ DEFAULT_SEVERITY: dict[str, int] = {
 }  # fmt: skip
 """Severity of a conduct event whose ``severity`` is null, by type; every other type counts 0."""
 
+NEVER_SEVERE = "self_harm_statement"
+"""A statement of wanting to die is no violence towards anybody: whatever severity was written beside it counts 0.
+
+Otherwise the code would show in indicators that everybody sees, while the statement is for the care role alone.
+"""
+
 ID_PATTERN = r"^[A-Za-z][A-Za-z0-9_.:-]{0,63}$"
 AREA_PATTERN = r"^[0-9]{9}$"
 

@@ -67,7 +67,9 @@ def groups(events):
 
 
 def severity(event):
-    """The severity given, or that of the type."""
+    """The severity given, or that of the type; a statement of wanting to die is never severe."""
+    if event["type"] == "self_harm_statement":
+        return 0
     return DEFAULT_SEVERITY.get(event["type"], 0) if event["severity"] is None else event["severity"]
 
 

@@ -85,15 +85,16 @@ def test_the_offer_and_its_day_come_with_the_floor(client):
     assert care["tier"] == "blue"
 
 
-def test_a_statement_in_the_evidence_of_other_reasons_is_hidden_as_well(client, app):
-    """The highest severity on record is the statement's: the reason stays, its row does not."""
+def test_no_other_indicator_rests_on_a_statement_whatever_severity_was_written_beside_it(client, app):
+    """A code of 5 must not show in what everybody sees: neither its row, nor its value."""
     record = case(("self_harm_statement", 3, {"event_id": STATEMENT, "severity": 5}))
     for role in (*OTHERS, "care"):
         headers = client.token(role)
         scored = client.post("/v1/score", json=record, headers=headers).json()
         entry = app.state.desk.log.find(scored["assessment_id"])
         behind = {part.indicator for part in entry.scored.parts if STATEMENT in part.evidence}
-        assert behind > {"B12"}, "no other indicator rests on the statement: this test shows nothing"
+        assert behind == {"B12"}
+        assert {part.indicator: part.value for part in entry.scored.parts}["E04"] == 0
         assert (STATEMENT in json.dumps(scored)) is (role == "care")
 
 
