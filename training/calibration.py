@@ -32,7 +32,7 @@ def cross_fit(train: Rows, calibration: Rows, fitter: TreeFitter, *, folds: int,
     splitter = GroupKFold(n_splits=folds, shuffle=True, random_state=fitter.seed)
     for number, (seen, unseen) in enumerate(splitter.split(pair, groups=pair)):
         fitted, scored = seen[seen < len(train)], unseen[unseen >= len(train)] - len(train)
-        booster = fitter.fit(train.values[fitted], train.label[fitted])
+        booster = fitter.fit(train[fitted])
         raw[scored] = raw_scores(booster, calibration.values[scored])
         step((number + 1) / folds)
     return raw
@@ -112,7 +112,7 @@ def tree_intervals(
     for number in range(refits):
         times, times_calibration = times_of.draw()
         drawn, left = times > 0, times_calibration == 0
-        booster = fitter.fit(train.values[drawn], train.label[drawn], weight=times[drawn].astype(np.float64))
+        booster = fitter.fit(train[drawn], times=times[drawn])
         intercept, slope = _line(raw + rate, calibration.label, calibration.weight * times_calibration)
         risk = sigmoid(intercept + slope * (raw_scores(booster, calibration.values[left]) + rate))
         drawn_logits.append(_band_logits(bands, left, risk, calibration.weight[left]))

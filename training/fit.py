@@ -11,6 +11,7 @@ from features.history import Array
 from features.indicator import Indicator
 from features.view import Values
 from training.experiment import LightGBMSection
+from training.rows import Rows
 
 
 @dataclass(frozen=True)
@@ -21,13 +22,16 @@ class TreeFitter:
     indicators: tuple[Indicator, ...]
     seed: int
 
-    def fit(self, values: Values, label: Array, *, weight: Values | None = None) -> lgb.Booster:
-        """The booster fitted on rows of shape (rows, columns) with 0/1 labels, deterministic on one thread."""
+    def fit(self, rows: Rows, *, times: Array | None = None) -> lgb.Booster:
+        """The booster fitted on some rows, each as often as a bootstrap drew it (``times``); one thread, same bytes.
+
+        Rows weigh what makes up for the pairs left out, not the sampling of negatives: the margin corrects that.
+        """
         names = [indicator.column for indicator in self.indicators]
         data = lgb.Dataset(
-            values,
-            label=label.astype(np.float64),
-            weight=weight,
+            rows.values,
+            label=rows.label.astype(np.float64),
+            weight=rows.pair_weight if times is None else rows.pair_weight * times,
             feature_name=names,
             categorical_feature=[i.column for i in self.indicators if i.categories],
             params={"max_bin": self.settings.max_bin, "verbosity": -1},

@@ -15,6 +15,7 @@ from features.clock import NEVER, Times
 from features.errors import MissingInput
 from features.history import Array
 from features.view import Values
+from training.keeping import pair_weights
 from training.split import Split, training_rows
 
 
@@ -23,6 +24,8 @@ class Rows:
     """Rows of a matrix: ``values`` (rows, columns), the rest (rows,).
 
     ``dispute`` and ``pair`` are whole-number codes, ``weight`` is the number of rows that each stands for.
+    ``pair_weight`` is the part of it that makes up for the pairs left out of training; the rest is the sampling of
+    negatives, which the margin corrects.
     """
 
     values: Values
@@ -32,6 +35,7 @@ class Rows:
     incident_at: Times
     label: Array
     weight: Values
+    pair_weight: Values
 
     def __len__(self) -> int:
         return len(self.label)
@@ -122,10 +126,10 @@ def split_rows(
     Both matrices may be the same.  Left out: labels not yet known, landmarks after the dispute's first incident,
     landmarks outside the split, and training rows of a pair that occurs in the test.  Negatives before the embargo are
     sampled, and weigh accordingly.  A pair lies in the same part of every matrix of the same records, so that each
-    part is split by itself.
+    part is split by itself.  What the pairs of the test take away is made up for by weights (``training.keeping``).
     """
     counted = Counted()
-    found: tuple[list[Rows], list[Rows], list[Rows]] = ([], [], [])
+    found: tuple[list[_DrawnRows], list[_DrawnRows], list[Rows]] = ([], [], [])
     names = []
     offset = 0
     for number, path in enumerate(_parts(train_matrix / "matrix")):
@@ -139,14 +143,21 @@ def split_rows(
         found[1].append(drawn.rows_of(late, Drawing()))
         found[2].append(test)
         offset += len(early.rows) + len(late.rows)
-    train, calibration, held = (_joined(parts) for parts in found)
-    rate = sampling.negative_rate
+    held = _joined(found[2])
     counted.test = len(held)
-    return SplitRows(_weighted(train, rate), _weighted(calibration, rate), held, np.concatenate(names), counted)
+    train, calibration = (_weighted(drawn, sampling.negative_rate) for drawn in found[:2])
+    return SplitRows(train, calibration, held, np.concatenate(names), counted)
 
 
-def _weighted(rows: Rows, negative_rate: float) -> Rows:
-    return replace(rows, weight=np.where(rows.label == 1, 1.0, 1.0 / negative_rate))
+def _weighted(parts: list[_DrawnRows], negative_rate: float) -> Rows:
+    rows, left_out = _joined([part.kept for part in parts]), _joined([part.left_out for part in parts])
+    pair_weight = pair_weights(_with_time(rows), rows.label, _with_time(left_out), left_out.label)
+    sampled = np.where(rows.label == 1, 1.0, 1.0 / negative_rate)
+    return replace(rows, weight=pair_weight * sampled, pair_weight=pair_weight)
+
+
+def _with_time(rows: Rows) -> Values:
+    return np.column_stack([rows.values, rows.as_of])
 
 
 @dataclass(frozen=True)
@@ -178,14 +189,15 @@ class _Drawn:
     part_number: int
     sampling: Sampling
 
-    def rows_of(self, part: _Part, counted: Drawing) -> Rows:
-        """All positives and a share of the negatives, of no pair that occurs in the test."""
+    def rows_of(self, part: _Part, counted: Drawing) -> _DrawnRows:
+        """All positives and a share of the negatives, of no pair that occurs in the test; and such of those pairs."""
         rows, usable, split = part.rows, part.known & ~part.after, self.split
         early = usable & split.is_training(rows.as_of)
         test_pairs = self.test_pairs if self.sampling.by_pair else self.test_pairs[:0]
         trains = usable & training_rows(split, rows.as_of, rows.pair, test_pairs)
         chance = np.random.default_rng((self.sampling.seed, self.part_number)).random(len(rows))
-        kept = trains & ((rows.label == 1) | (chance < self.sampling.negative_rate))
+        drawn = (rows.label == 1) | (chance < self.sampling.negative_rate)
+        kept = trains & drawn
         before = usable & (rows.as_of < split.train_start)
         counted.rows += len(rows)
         counted.not_yet_known += int((~part.known).sum())
@@ -195,7 +207,15 @@ class _Drawn:
         counted.of_test_pairs += int((early & ~trains).sum())
         counted.negatives_not_sampled += int((trains & ~kept).sum())
         counted.train += int(kept.sum())
-        return rows[kept]
+        return _DrawnRows(rows[kept], rows[early & ~trains & drawn])
+
+
+@dataclass(frozen=True)
+class _DrawnRows:
+    """Rows that train, and rows of the training period, drawn alike, that don't because their pair is in the test."""
+
+    kept: Rows
+    left_out: Rows
 
 
 def _parts(folder: Path) -> list[Path]:
@@ -215,6 +235,7 @@ def _read(folder: Path, name: str, columns: tuple[str, ...], label: str) -> _Par
         incident_at=beside["incident_at"].cast("int64").fill_null(NEVER).to_numpy(),
         label=matrix[label].fill_null(0).to_numpy().astype(np.int8),
         weight=np.ones(len(matrix)),
+        pair_weight=np.ones(len(matrix)),
     )
     known = matrix[label].is_valid().to_numpy()
     return _Part(rows, known, beside["after_incident"].to_numpy(zero_copy_only=False), rows.dispute)

@@ -176,7 +176,7 @@ def fit_model(
         train, held, raw, line, fitter, refits=experiment.interval.refits, step=lambda done: step("intervals", done)
     )  # fmt: skip
     step("fit", 0.0)
-    booster = fitter.fit(train.values, train.label)
+    booster = fitter.fit(train)
     text = booster.model_to_string()
     step("fit", 1.0)
     contract = ModelContract(

@@ -10,7 +10,7 @@ from features import build_matrix, catalogue, read_records
 from training.artifact.model import RiskModel
 from training.experiment import Experiment, read_experiment
 from training.fit import TreeFitter
-from training.rows import Rows, Sampling, matrix_bounds, split_rows
+from training.rows import Counted, Rows, Sampling, matrix_bounds, split_rows
 from training.run import fit_model
 from training.split import Split, last_origin
 
@@ -25,6 +25,7 @@ class Fitted:
     split: Split
     fitter: TreeFitter
     model: RiskModel
+    counted: Counted
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +43,5 @@ def fitted(unit_world, tmp_path_factory) -> Fitted:
     model = fit_model(
         quick, rows, catalogue.INDICATORS, manifest, split, models=models, step=lambda _stage, _done: None
     )
-    return Fitted(
-        quick, rows.train, rows.test, split, TreeFitter(quick.lightgbm, catalogue.INDICATORS, quick.seed), model
-    )
+    fitter = TreeFitter(quick.lightgbm, catalogue.INDICATORS, quick.seed)
+    return Fitted(quick, rows.train, rows.test, split, fitter, model, rows.counted)

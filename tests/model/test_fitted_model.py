@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -40,8 +41,18 @@ def test_training_ends_an_embargo_before_the_test_begins(fitted):
 
 def test_all_positives_are_kept_and_a_negative_stands_for_ten(fitted):
     positive = fitted.train.label == 1
-    assert (fitted.train.weight[positive] == 1).all()
-    assert np.allclose(fitted.train.weight[~positive], 10)
+    stands_for = fitted.train.pair_weight
+    assert np.allclose(fitted.train.weight, np.where(positive, stands_for, 10 * stands_for))
+    assert len(set(stands_for[positive])) == 1
+    assert stands_for.min() >= 1
+
+
+def test_weighted_the_training_rows_are_as_many_as_before_the_test_pairs_left(fitted):
+    """What left with its pair is made up for, so that the base rate is that of all rows of the training period."""
+    counted = fitted.counted.training
+    before = counted.train + counted.negatives_not_sampled + counted.of_test_pairs
+    assert counted.of_test_pairs > 0.1 * before
+    assert fitted.train.weight.sum() == pytest.approx(before, rel=0.03)
 
 
 def test_contributions_are_those_of_shap_scaled_by_the_slope(fitted):
@@ -92,7 +103,7 @@ def test_no_indicator_moves_the_score_against_its_direction(fitted, indicator):
 
 def test_cross_fitted_scores_never_saw_the_row_s_pair(fitted, crossed):
     """A model that had seen the pairs would rank the training rows better than one that had not."""
-    seen = raw_scores(fitted.fitter.fit(fitted.train.values, fitted.train.label), fitted.train.values)
+    seen = raw_scores(fitted.fitter.fit(fitted.train), fitted.train.values)
     label = fitted.train.label
     assert roc_auc_score(label, crossed) < roc_auc_score(label, seen)
 
@@ -107,12 +118,12 @@ def test_calibration_is_a_logistic_regression_on_the_weighted_population(fitted,
     assert line.intercept == pytest.approx(float(other.intercept_[0]), rel=1e-3)
     risk = sigmoid(margins(crossed, line))
     expected = (risk * fitted.train.weight).sum()
-    assert expected == pytest.approx(fitted.train.label.sum(), rel=1e-6)
+    assert expected == pytest.approx((fitted.train.label * fitted.train.weight).sum(), rel=1e-6)
 
 
 def test_the_sampling_correction_is_exact(fitted):
     """Odds learnt on a tenth of the negatives are ten times too high: ln(0.1) takes them back."""
-    rate = float(np.mean(fitted.train.label))
+    rate = float(np.average(fitted.train.label, weights=fitted.train.pair_weight))
     population = float(np.average(fitted.train.label, weights=fitted.train.weight))
     odds, true_odds = rate / (1 - rate), population / (1 - population)
     assert np.log(odds) + np.log(0.1) == pytest.approx(np.log(true_odds), abs=1e-9)
@@ -170,7 +181,7 @@ def test_trees_trained_on_shuffled_labels_find_nothing(fitted):
     had = np.zeros(len(pairs), bool)
     had[pair[fitted.train.label == 1]] = True
     gets = rng.permutation(had)
-    booster = fitted.fitter.fit(fitted.train.values, gets[pair].astype(np.int8))
+    booster = fitted.fitter.fit(replace(fitted.train, label=gets[pair].astype(np.int8)))
     score = raw_scores(booster, fitted.test.values)
     chance = shuffled_label_probe(
         label=fitted.test.label, score=score, dispute=fitted.test.dispute, permutations=400, seed=1

@@ -90,7 +90,7 @@ def test_on_the_landmark_of_choosing_the_trees_beat_the_plain_rule(attempt):
     """2014-01-01, by trees fitted on landmarks whose labels had ended by then."""
     train = attempt.rows.train
     early, late = train[train.as_of <= midnight("2013-01-01")], train[train.as_of == midnight("2014-01-01")]
-    booster = TreeFitter(EXPERIMENT.lightgbm, INDICATORS, EXPERIMENT.seed).fit(early.values, early.label)
+    booster = TreeFitter(EXPERIMENT.lightgbm, INDICATORS, EXPERIMENT.seed).fit(early)
     trees = roc_auc_score(late.label, raw_scores(booster, late.values))
     plain = roc_auc_score(late.label, late.columns(COLUMNS)[PLAIN_RULE])
     print(f"\n2014-01-01 (choosing): trees AUC {trees:.3f}, plain rule AUC {plain:.3f}")
