@@ -37,7 +37,8 @@ check: $(READY) ## Lint, types, import rules, unused dependencies
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 
-bench: $(READY) ## Run the benchmarks
+bench: $(READY) ## Run the benchmarks (installs the engines they are measured against)
+	$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements-bench.txt
 	$(BIN)/python -m benchmarks all
 
 serve: $(READY) ## Serve the model in force on loopback, without tokens, until Ctrl-C
@@ -49,6 +50,8 @@ docs: $(READY) ## Write the generated pages of the docs again
 lock: ## Resolve the dependencies anew (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --generate-hashes --python-version 3.11 --upgrade \
 	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o requirements.txt
+	uv pip compile --group bench --universal --generate-hashes --python-version 3.11 -c requirements.txt \
+	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o requirements-bench.txt
 
 clean: ## Remove the environment, the state and all caches
 	rm -rf .venv .defuse build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,4 +1,4 @@
-"""The case that online benchmarks score: one dispute with twelve events, one petition and one earlier dispute."""
+"""The case that online benchmarks score: one dispute with twelve events (or more), a petition and an earlier dispute."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ EVENTS = (
 )  # fmt: skip
 
 
-def case_record() -> dict[str, Any]:
-    """The case record as a request holds it."""
+def case_record(*, size: int = 12) -> dict[str, Any]:
+    """The case record as a request holds it; a larger ``size`` repeats the twelve events, each round an hour earlier."""
     events: list[dict[str, Any]] = [
-        {"event_id": f"E{number}", "dispute_id": "D1", "type": type_, "occurred_at": _before(days),
-         "recorded_at": _before(days - 0.05), "channel": "grid"}
+        {"event_id": f"E{12 * earlier + number}", "dispute_id": "D1", "type": type_,
+         "occurred_at": _before(days + earlier / 24), "recorded_at": _before(days + earlier / 24 - 0.05),
+         "channel": "grid"}
+        for earlier in range(-(-size // len(EVENTS)))
         for number, (type_, days) in enumerate(EVENTS)
-    ]  # fmt: skip
+    ][:size]  # fmt: skip
     events[6] |= {"severity": 4, "specifics": 2}
     events[11] |= {"scheduled_at": _before(-8)}
     dispute = {
-        "dispute_id": "D1", "opened_at": _before(60), "recorded_at": _before(59.99), "channel": "grid",
+        "dispute_id": "D1", "opened_at": _before(75), "recorded_at": _before(74.9), "channel": "grid",
         "kind": "neighbour", "relation": "neighbour", "proximity": "adjoining", "stakes": ["boundary", "access"],
         "amount_cny": 8000, "minors_in_household": False, "pair_confidence": 0.95, "area": "330106001",
     }  # fmt: skip

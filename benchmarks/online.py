@@ -1,22 +1,28 @@
-"""One case with 12 events in this process: features only, and each stage of a request."""
+"""One case in this process, pinned to one core: the features of 12 and of 2,000 events, and each stage of a request."""
 
 from __future__ import annotations
 
 import gc
 import json
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from benchmarks.figure import Figure, median_and_p99
 from benchmarks.one_case import case_record
 from benchmarks.trained_home import trained_home
 from features import catalogue
 from features.case_history import case_history, spine_of_one
-from features.request_model import parse_case
-from features.view import View
+from features.clock import DAY_US
+from features.history import History, Spine
+from features.request_model import CaseRecord, parse_case
+from features.view import Values, View
 from serving.access import NO_TOKEN_NEEDED
 from serving.assessment import assessment
 from serving.desk import Desk, now_us
@@ -26,10 +32,43 @@ from training.artifact.home import Home
 
 def run(*, quick: bool) -> Iterator[Figure]:
     """The figures: medians and 99th percentiles of single calls, in microseconds."""
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    for size in (12, 2_000):
+        history, spine = _check_of_one_and_of_many(size)
+        stages: dict[str, Callable[[], Values]] = {
+            "features": partial(_values, history, spine), "history_and_features": partial(_from_record, size),
+        }  # fmt: skip
+        for name, stage in stages.items():
+            full = f"{name}/{len(catalogue.INDICATORS)} indicators of {size} events"
+            yield from median_and_p99(full, _times(stage, 300 if quick else 3_000), "us")
     with tempfile.TemporaryDirectory() as work:
         home = trained_home(Path(work))
         for name, call in _stages(home, Path(work)):
             yield from median_and_p99(name, _times(call, 300 if quick else 3_000), "us")
+
+
+def _check_of_one_and_of_many(size: int) -> tuple[History, Spine]:
+    """The history and spine of the case; raises AssertionError where a spine of many gives it other bits."""
+    case = _case(size)
+    history, spine = case_history(case), spine_of_one(case.as_of)
+    many = Spine(np.zeros(50, np.int64), case.as_of - np.arange(50) * DAY_US)
+    assert np.array_equal(_values(history, spine)[0], _values(history, many)[0], equal_nan=True)
+    return history, spine
+
+
+@cache
+def _case(size: int) -> CaseRecord:
+    return parse_case(json.dumps(case_record(size=size)).encode(), now_us=now_us())
+
+
+def _from_record(size: int) -> Values:
+    case = _case(size)
+    return _values(case_history(case), spine_of_one(case.as_of))
+
+
+def _values(history: History, spine: Spine) -> Values:
+    view = View(history, spine, reference_income_cny=catalogue.DEFAULT_REFERENCE_INCOME_CNY)
+    return catalogue.values_of(catalogue.measure_all(view, catalogue.INDICATORS))
 
 
 def _stages(home: Home, work: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
@@ -38,13 +77,7 @@ def _stages(home: Home, work: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
     body = json.dumps(case_record()).encode()
     case = parse_case(body, now_us=now_us())
     history, spine = case_history(case), spine_of_one(case.as_of)
-    income = model.contract.reference_income_cny
-
-    def features() -> Any:
-        view = View(history, spine, reference_income_cny=income)
-        return catalogue.values_of(catalogue.measure_all(view, scorer.indicators))
-
-    values = features()
+    values = _values(history, spine)
     scored = scorer.score_case(case)
     given = assessment(scored, model, desk.policy, version="1", role="reviewer", scored_at=now_us())
     log = AssessmentLog(work / "bench.db")
@@ -55,7 +88,7 @@ def _stages(home: Home, work: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
 
     yield "parse_and_validate", lambda: parse_case(body, now_us=now_us())
     yield "history_of_case", lambda: case_history(case)
-    yield f"features_{len(scorer.indicators)}_indicators", features
+    yield f"features_{len(scorer.indicators)}_indicators", lambda: _values(history, spine)
     yield "margin_and_contributions", lambda: model.explain_rows(values)
     yield "score_case", lambda: scorer.score_case(case)
     yield "assessment_view", lambda: assessment(scored, model, desk.policy, version="1", role="reviewer", scored_at=0)

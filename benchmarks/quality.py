@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.figure import Figure
-from data_samples.known_truth import read_truth
+from data_samples.known_truth import Truth, read_truth
 from data_samples.simulator import Constants, simulate
 from data_samples.simulator.imperfections import Imperfections
 from features import catalogue, read_records
@@ -25,7 +25,7 @@ from training.artifact.home import Home
 from training.artifact.scale import sigmoid
 from training.calibration_line import calibration_line
 from training.experiment import read_experiment
-from training.rows import Sampling, matrix_bounds, split_rows
+from training.rows import Sampling, SplitRows, matrix_bounds, split_rows
 from training.run import fit_model, matrix_for, monthly_matrix
 from training.split import last_origin
 
@@ -95,7 +95,7 @@ def judge(world: World) -> Judged:
             manifest, first = matrix_bounds(matrix)
             split = last_origin(experiment, first_as_of=first, known_at=records.known_at)
             monthly = monthly_matrix(experiment, records, split, home=home, progress=_quiet)
-        columns = tuple(indicator.column for indicator in catalogue.INDICATORS)
+        columns = catalogue.columns_of()
         rows = split_rows(
             matrix, monthly, split, columns, label="label_90", sampling=Sampling(NEGATIVE_RATE, experiment.seed)
         )
@@ -106,14 +106,31 @@ def judge(world: World) -> Judged:
         margin = model.margin_of_rows(rows.test.values)
         points = model.explain_points(rows.test.columns(columns))
         known = ~np.isnan(soft)
+        scores = {"points": points.margin, "lightgbm": margin, **_partial_oracles(truth, rows, world), "oracle": oracle}
         return Judged(
             soft=soft[known],
             pair=np.unique(rows.test.pair[known], return_inverse=True)[1],
-            scores={"points": points.margin[known], "lightgbm": margin[known], "oracle": oracle[known]},
+            scores={ranker: score[known] for ranker, score in scores.items()},
             probability={"points": points.probability[known], "lightgbm": sigmoid(margin[known])},
         )
     finally:
         shutil.rmtree(work)
+
+
+def _partial_oracles(truth: Truth, rows: SplitRows, world: World) -> dict[str, Values]:
+    """What a ranker could reach that knows all of the hazard but one of its two hidden parts: where the gap lies.
+
+    Hostility never shows in a record; the state shows only through events, as far as they are recorded.
+    """
+    constants = world.constants or Constants()
+    ids, as_of = rows.test_dispute_ids, rows.test.as_of
+    hidden = truth.weekly(ids, as_of, "state", "u")
+    log_hazard = np.log(truth.hazards(ids, as_of))
+    of_state = np.log(constants.world.state_hazard)[np.nan_to_num(hidden["state"]).astype(np.int64)]
+    return {
+        "oracle without hostility": log_hazard - constants.world.hazard_per_hostility * hidden["u"],
+        "oracle without the state": log_hazard - of_state,
+    }
 
 
 def soft_metrics(soft: Values, score_bin: Array, weight: Values) -> dict[str, float]:

@@ -16,8 +16,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from defuse import main as defuse
-from features.catalogue import INDICATORS
-from features.indicator import Indicator
+from features.catalogue import FAMILIES, INDICATORS, ROWS
+from features.indicator import Bilingual, Indicator
+from features.not_inputs import NOT_INPUTS, NotAnInput, Status
 from features.records_reference import records_reference
 from serving.page import TIER_WORDS
 from serving.policy import Action, Policy
@@ -143,22 +144,47 @@ DIRECTIONS = {
 
 
 def indicators_page() -> str:
-    """The whole catalogue, family by family."""
-    families = list(dict.fromkeys(indicator.family for indicator in INDICATORS))
-    counts = ", ".join(f"{f.id} {sum(i.family == f for i in INDICATORS)}" for f in families)
+    """The whole catalogue, family by family: the model inputs and, in their places, what no model reads."""
+    families = [family.FAMILY for family in FAMILIES]
+    counts = ", ".join(f"{f.id} {sum(row.family == f for row in ROWS)}" for f in families)
+    audit, refused = (sum(row.status is status for row in NOT_INPUTS) for status in Status)
     parts = [
-        _head("The catalogue of indicators", "features/families/"),
-        f"{len(INDICATORS)} indicators in {len(families)} families ({counts}). `t` is the landmark; only rows recorded "
-        "before `t` are read.\n`defuse features --explain B04` prints one of these. The sentences are those a reviewer "
-        "reads: when there is\nsomething on record, and when there is nothing.\n",
+        _head("The catalogue of indicators", "features/families/ and features/not_inputs.py"),
+        f"{len(ROWS)} rows in {len(families)} families ({counts}): {len(INDICATORS)} model inputs, {audit} for audit only, "
+        f"{refused} refused. Of the inputs {_directions()}.\n`t` is the landmark; only rows recorded before `t` are "
+        "read. `defuse features --explain B04` prints one of these. The sentences are\nthose a reviewer reads: when there "
+        "is something on record, when there is nothing, and when nobody knows.\n",
+        "What is for audit only or refused has no measure and no column: it stands here so that it is said, with the "
+        "reason.\nAsking for it is an error that gives the same reason.\n",
     ]
     for family in families:
         parts.append(f"## {family.id} {family.name.en} {family.name.zh}\n")
-        parts += [_indicator(one) for one in INDICATORS if one.family == family]
+        parts += [_row(one) for one in ROWS if one.family == family]
     return "\n".join(parts)
 
 
+def _directions() -> str:
+    signs = [one.direction.value for one in INDICATORS]
+    return (
+        f"{signs.count('+')} may only raise a score, {signs.count('-')} only lower it, {signs.count('none')} are free"
+    )
+
+
+def _row(one: Indicator | NotAnInput) -> str:
+    return _not_an_input(one) if isinstance(one, NotAnInput) else _indicator(one)
+
+
+def _not_an_input(one: NotAnInput) -> str:
+    lines = [
+        f"- **{one.status}**: {one.reason.en} / {one.reason.zh}",
+        f"- would be: {one.would_be} (`{one.name}`)",
+    ]
+    return f"### {one.id} {one.title.en} {one.title.zh}\n\n" + "\n".join(lines) + "\n"
+
+
 def _indicator(one: Indicator) -> str:
+    told = one.wording.unknown
+    unknown = Bilingual(told.en.format(name=one.title.en), told.zh.format(name=one.title.zh))
     facts = [
         ("definition", one.definition),
         ("column", f"`{one.column}`"),
@@ -168,6 +194,7 @@ def _indicator(one: Indicator) -> str:
         ("direction", DIRECTIONS[one.direction.value]),
         ("words, present", f"{one.wording.present.en} / {one.wording.present.zh}"),
         ("words, absent", f"{one.wording.absent.en} / {one.wording.absent.zh}"),
+        ("words, unknown", f"{unknown.en} / {unknown.zh}"),
         ("offers", ", ".join(f"`{name}`" for name in one.support) or "none of its own"),
         ("source", one.source),
     ]

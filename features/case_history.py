@@ -16,10 +16,10 @@ from features.schema import (
     DEFAULT_SEVERITY,
     DISPUTE_KINDS,
     EVENT_TYPES,
-    HANDLING_TYPES,
     NEVER_SEVERE,
     PROXIMITIES,
     RELATIONS,
+    SERVICES,
     STAKES,
 )
 
@@ -53,7 +53,6 @@ def _severity(row: Row) -> int:
 _TYPE = ("type", np.int64, _coder("type", EVENT_TYPES))
 _OCCURRED = ("occurred_at", np.int64, _plain("occurred_at"))
 _CONDUCT = frozenset(CONDUCT_TYPES)
-_HANDLING = frozenset(HANDLING_TYPES)
 
 CASE_FIELDS: tuple[Field, ...] = (
     ("opened_at", np.int64, _plain("opened_at")),
@@ -74,13 +73,14 @@ CONDUCT_FIELDS: tuple[Field, ...] = (
     ("severity", np.int64, _severity),
     ("specifics", np.int64, _plain("specifics", 0)),
     ("alcohol", np.int64, _plain("alcohol", 0)),
+    ("id_order", np.int64, _plain("id_order")),
 )
 STEP_FIELDS: tuple[Field, ...] = (
     _TYPE,
     _OCCURRED,
     ("due_at", np.int64, _plain("due_at", NEVER)),
     ("scheduled_at", np.int64, _plain("scheduled_at", NEVER)),
-    ("is_handling", np.bool_, lambda row: row["type"] in _HANDLING),
+    ("service", np.int64, _coder("service", SERVICES)),
 )
 PETITION_FIELDS: tuple[Field, ...] = (
     ("lodged_at", np.int64, _plain("lodged_at")),
@@ -100,13 +100,12 @@ def case_history(case: CaseRecord) -> History:
     """The history of one validated case record."""
     events, petitions, priors = case.events, case.petitions, case.prior_disputes
     known = _known(events, "event_id")
-    affirmed = (None, "affirmed")
     return History(
         dispute_ids=np.array([case.dispute_id], object),
         cases=_log(sorted(_known(case.dispute, "dispute_id"), key=_from), CASE_FIELDS),
         conduct=_log(
             sorted(
-                (r for r in known if r["type"] in _CONDUCT and r.get("assertion") in affirmed),
+                _affirmed_conduct(known),
                 key=lambda r: (_TYPE[2](r), r["occurred_at"], r["row_id"], r["known_from"]),
             ),
             CONDUCT_FIELDS,
@@ -151,6 +150,15 @@ def _known(rows: Iterable[Row], row_id: str) -> list[dict[str, Any]]:
     return known
 
 
+def _affirmed_conduct(known: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Affirmed conduct, each row with its id's place among their ids: two things of one instant are told in that order."""
+    rows = [row for row in known if row["type"] in _CONDUCT and row.get("assertion") in (None, "affirmed")]
+    order = {name: place for place, name in enumerate(sorted({row["row_id"] for row in rows}))}
+    for row in rows:
+        row["id_order"] = order[row["row_id"]]
+    return rows
+
+
 def _closed_priors(priors: Sequence[Row]) -> list[dict[str, Any]]:
     """The prior disputes that were closed, known once both the link and the closure are."""
     numbers = {name: number for number, name in enumerate(sorted({row["dispute_id"] for row in priors}))}
@@ -163,13 +171,14 @@ def _closed_priors(priors: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def _log(rows: Sequence[Row], fields: tuple[Field, ...]) -> Log:
-    def array(values: Iterable[Any], dtype: type) -> Array:
-        return np.array(list(values), dtype)
-
-    return Log(
-        offsets=np.array([0, len(rows)]),
-        known_from=array((row["known_from"] for row in rows), np.int64),
-        known_until=array((row["known_until"] for row in rows), np.int64),
-        columns={name: array((read(row) for row in rows), dtype) for name, dtype, read in fields},
-        ids=np.array([row["row_id"] for row in rows], object),
+    whole = [(name, read) for name, dtype, read in fields if dtype is np.int64]
+    numbers = np.array(
+        [(row["known_from"], row["known_until"], *(read(row) for _, read in whole)) for row in rows], np.int64
     )
+    by_column = np.ascontiguousarray(numbers.reshape(len(rows), 2 + len(whole)).T)
+    columns: dict[str, Array] = {name: by_column[2 + place] for place, (name, _) in enumerate(whole)}
+    columns |= {
+        name: np.array([read(row) for row in rows], dtype) for name, dtype, read in fields if dtype is not np.int64
+    }
+    ids = np.array([row["row_id"] for row in rows], object)
+    return Log(np.array([0, len(rows)]), by_column[0], by_column[1], columns, ids)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from features.compiled import compilable, compiled
 from features.errors import UserError
 
 Times = NDArray[np.int64]
@@ -21,6 +22,7 @@ DAY_US = 24 * HOUR_US
 NEVER = int(np.iinfo(np.int64).max)
 
 
+@compilable
 def visible(known_from: Times, known_until: Times, as_of: Times) -> Flags:
     """Which row versions are visible at ``as_of``: recorded before it, and not replaced before it.
 
@@ -30,14 +32,48 @@ def visible(known_from: Times, known_until: Times, as_of: Times) -> Flags:
     return (known_from < as_of) & (known_until >= as_of)
 
 
+@compilable
 def looking_back(occurred_at: Times, as_of: Times, days: float) -> Flags:
     """Which times lie in the look-back window ``[as_of - days, as_of)``."""
     return (occurred_at < as_of) & (occurred_at >= as_of - round(days * DAY_US))
 
 
+@compilable
 def looking_ahead(scheduled_at: Times, as_of: Times, days: float) -> Flags:
     """Which known dates lie in the look-ahead window ``[as_of, as_of + days)``; also the window of the label."""
     return (scheduled_at >= as_of) & (scheduled_at < as_of + round(days * DAY_US))
+
+
+@compiled
+def visible_pairs(
+    offsets: Times, known_from: Times, known_until: Times, dispute: Times, as_of: Times
+) -> tuple[Times, Times]:
+    """The landmark and the log row of every pair, by landmark and then in the log's order."""
+    size = 0
+    for landmark in range(len(dispute)):
+        for place in range(offsets[dispute[landmark]], offsets[dispute[landmark] + 1]):
+            if visible(known_from[place], known_until[place], as_of[landmark]):
+                size += 1
+    row, item = np.empty(size, np.int64), np.empty(size, np.int64)
+    pair = 0
+    for landmark in range(len(dispute)):
+        for place in range(offsets[dispute[landmark]], offsets[dispute[landmark] + 1]):
+            if visible(known_from[place], known_until[place], as_of[landmark]):
+                row[pair], item[pair] = landmark, place
+                pair += 1
+    return row, item
+
+
+@compiled
+def within_window(chosen: Times, occurred_at: Times, as_of: Times, days: float) -> Times:
+    """Those of the chosen pairs that occurred in the look-back window of their landmark."""
+    kept = np.empty(len(chosen), np.int64)
+    size = 0
+    for pair in chosen:
+        if looking_back(occurred_at[pair], as_of[pair], days):
+            kept[size] = pair
+            size += 1
+    return kept[:size].copy()
 
 
 def known_by(recorded_at: str, known_at: int) -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from features.clock import HOUR_US
+from features.clock import HOUR_US, Times
+from features.compiled import compiled
 from features.history import Array
 
 WINDOW_US = 48 * HOUR_US
 
 
-def leaders(row: Array, type_: Array, occurred_at: Array, channel: Array) -> Array:
+@compiled
+def leaders(row: Times, type_: Times, occurred_at: Times, channel: Times) -> Times:
     """The index of the first report of the group that each report belongs to, shape (reports,).
 
     The reports must be sorted by (row, type, occurred_at, event_id).  Within one landmark and type, a report joins
@@ -18,29 +20,29 @@ def leaders(row: Array, type_: Array, occurred_at: Array, channel: Array) -> Arr
     otherwise it leads a group of its own.  The window is anchored at the first report, never chained: reports at
     0 h, 40 h and 80 h are two groups.
     """
-    n = len(row)
-    leader = np.arange(n)
-    if n < 2:
-        return leader
-    near = (occurred_at[1:] - occurred_at[:-1] < WINDOW_US) & (row[1:] == row[:-1]) & (type_[1:] == type_[:-1])
-    if not near.any():
-        return leader
-    cluster = np.concatenate([np.zeros(1, np.int64), np.cumsum(~near)])
-    pending = np.flatnonzero(np.concatenate([near, [False]]) | np.concatenate([[False], near]))
-    while len(pending):
-        of = cluster[pending]
-        is_first = np.concatenate([[True], of[1:] != of[:-1]])
-        anchor = pending[is_first][np.cumsum(is_first) - 1]
-        joins = (occurred_at[pending] - occurred_at[anchor] < WINDOW_US) & (channel[pending] != channel[anchor])
-        taken = is_first.copy()
-        taken[_first_of_each(of, channel[pending], joins)] = True
-        leader[pending[taken]] = anchor[taken]
-        pending = pending[~taken]
+    leader = np.arange(len(row))
+    channels = np.zeros(len(row), np.int64)  # of each group, as bits, kept at its leader
+    oldest = 0
+    for report in range(len(row)):
+        bit = np.int64(1) << channel[report]
+        while oldest < report and (
+            row[oldest] != row[report]
+            or type_[oldest] != type_[report]
+            or occurred_at[report] - occurred_at[oldest] >= WINDOW_US
+        ):
+            oldest += 1
+        for first in range(oldest, report):
+            if leader[first] == first and not channels[first] & bit:
+                leader[report] = first
+                break
+        channels[leader[report]] |= bit
     return leader
 
 
-def _first_of_each(cluster: Array, channel: Array, candidate: Array) -> Array:
-    """The first candidate of each (cluster, channel)."""
-    where = np.flatnonzero(candidate)
-    key = cluster[where] * 64 + channel[where]
-    return where[np.unique(key, return_index=True)[1]]
+@compiled
+def highest(leader: Times, values: Array) -> Array:
+    """The highest of the values that share a leader, kept at the leader; elsewhere the value itself."""
+    out = values.copy()
+    for report in range(len(leader)):
+        out[leader[report]] = max(out[leader[report]], values[report])
+    return out

@@ -44,9 +44,12 @@ class Wording:
     )
 
 
-def says(present_en: str, present_zh: str, absent_en: str, absent_zh: str) -> Wording:
-    """The wording of an indicator whose unknown sentence is the common one."""
-    return Wording(Bilingual(present_en, present_zh), Bilingual(absent_en, absent_zh))
+def says(
+    present_en: str, present_zh: str, absent_en: str, absent_zh: str, *, unknown: Bilingual | None = None
+) -> Wording:
+    """The wording of an indicator; without ``unknown`` its unknown sentence is the common one."""
+    told = Bilingual(present_en, present_zh), Bilingual(absent_en, absent_zh)
+    return Wording(*told) if unknown is None else Wording(*told, unknown)
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,8 @@ class Indicator:
 
     ``measure`` maps a view of n landmarks to n float64 values, NaN where unknown.  ``categories`` names the codes
     of a categorical value.  ``care_only`` indicators are shown to the care role alone (charter rule 10).
+    ``further_windows`` names further columns that the measure gives (``30d``); the indicator's contribution to a score
+    is the sum over its columns.
     """
 
     id: str
@@ -81,6 +86,7 @@ class Indicator:
     categories: tuple[Bilingual, ...] = ()
     category_codes: tuple[str, ...] = ()
     care_only: bool = False
+    further_windows: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -91,6 +97,11 @@ class Indicator:
     def column(self) -> str:
         """The name of its matrix column, such as ``A03_forced_proximity``."""
         return f"{self.id}_{self.name}"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All its columns, its own first: further windows are named like ``B01_verbal_altercation_count__30d``."""
+        return (self.column, *(f"{self.column}__{window}" for window in self.further_windows))
 
     def declaration(self) -> dict[str, object]:
         """Everything declared, as a plain record: for digests, the docs and the column contract."""
@@ -109,6 +120,7 @@ class Indicator:
             "support": list(self.support),
             "categories": list(self.category_codes),
             "care_only": self.care_only,
+            "further_windows": list(self.further_windows),
         }
 
 

@@ -15,11 +15,16 @@ CASE_COLUMNS = (
     "opened_at", "channel", "kind", "relation", "proximity", "stakes", "amount_cny", "wage_arrears_months",
     "unpaid_medical_cny", "minors_in_household", "first_recorded",
 )  # fmt: skip
-CONDUCT_COLUMNS = ("type", "occurred_at", "channel", "severity", "specifics", "alcohol")
-STEP_COLUMNS = ("type", "occurred_at", "due_at", "scheduled_at", "is_handling")
+CONDUCT_COLUMNS = ("type", "occurred_at", "channel", "severity", "specifics", "alcohol", "id_order")
+STEP_COLUMNS = ("type", "occurred_at", "due_at", "scheduled_at", "service")
 PETITION_COLUMNS = ("lodged_at", "due_at", "answered_at", "answer_recorded_at", "upheld")
 PRIOR_COLUMNS = ("prior", "opened_at", "confidence")
 INCIDENT_COLUMNS = ("occurred_at", "link_confidence")
+
+_CONDUCT = """
+SELECT *, dense_rank() OVER (PARTITION BY dispute_id ORDER BY row_id) - 1 AS id_order
+FROM events_file WHERE is_conduct AND affirmed
+"""
 
 
 _PRIORS = f"""
@@ -42,9 +47,10 @@ class Partition:
     def __init__(self, folder: Path, *, with_ids: bool = False) -> None:
         self._with_ids = with_ids
         self._connection = duckdb.connect(config={"threads": 1})
+        self._connection.execute("SET enable_progress_bar = false")
         for name in ("cases", "events", "petitions", "incidents"):
             self._connection.execute(
-                f"CREATE VIEW {name}_file AS SELECT * FROM read_parquet('{folder / f'{name}.parquet'}')"
+                f"CREATE VIEW {name}_file AS SELECT * FROM read_parquet('{folder / f'{name}-*.parquet'}')"
             )
         self._connection.execute(
             "CREATE TABLE numbered AS SELECT dispute_id, pair, row_number() OVER (ORDER BY dispute_id) - 1 AS dispute "
@@ -63,7 +69,7 @@ class Partition:
         return History(
             dispute_ids=self.dispute_ids,
             cases=self._log("cases_file", CASE_COLUMNS, "known_from"),
-            conduct=self._log("events_file", CONDUCT_COLUMNS, "type, occurred_at, row_id", "is_conduct AND affirmed"),
+            conduct=self._log(f"({_CONDUCT})", CONDUCT_COLUMNS, "type, occurred_at, row_id"),
             steps=self._log("events_file", STEP_COLUMNS, "occurred_at, row_id", "NOT is_conduct"),
             petitions=self._log("petitions_file", PETITION_COLUMNS, "lodged_at, row_id"),
             priors=self._log(f"({_PRIORS})", PRIOR_COLUMNS, "row_id, known_from"),
@@ -85,12 +91,17 @@ class Partition:
             f"JOIN numbered n USING (dispute_id) WHERE {condition} "
             f"ORDER BY n.dispute, {', '.join('t.' + part.strip() for part in order.split(','))}, t.known_from"
         ).to_arrow_table()
-        arrays = {name: table[name].to_numpy(zero_copy_only=False) for name in table.column_names}
+        arrays = {name: _plain(table[name].to_numpy(zero_copy_only=False)) for name in table.column_names}
         counts = np.bincount(arrays["dispute"], minlength=len(self.dispute_ids))
         return Log(
             offsets=offsets_of(counts),
-            known_from=arrays["known_from"].astype(np.int64, copy=False),
-            known_until=arrays["known_until"].astype(np.int64, copy=False),
+            known_from=arrays["known_from"],
+            known_until=arrays["known_until"],
             columns={name: arrays[name] for name in columns},
             ids=arrays["row_id"] if self._with_ids else np.zeros(0, object),
         )
+
+
+def _plain(values: Array) -> Array:
+    """Whole numbers as int64: the compiled loops exist once, for that type."""
+    return values.astype(np.int64, copy=False) if values.dtype.kind == "i" else values

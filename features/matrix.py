@@ -3,66 +3,48 @@
 Under OUT: ``matrix/part-NNNN.parquet`` (the matrix), ``outcomes/part-NNNN.parquet`` (row by row beside it: pair, first
 incident ahead, whether the row lies after an incident; for splitting and evaluation, never for a model),
 ``columns.json`` (the column contract) and ``manifest.json``.
+
+A build that was killed goes on where it was, by the same call: see ``working_folder``.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import shutil
-import tempfile
+import signal
+import threading
 from collections import Counter
-from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
-from multiprocessing import get_context
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features import catalogue
+from features import catalogue, partition
 from features.clock import NEVER, format_time
 from features.errors import UserError
-from features.history import History, Spine
+from features.history import Array, History, Spine
 from features.indicator import Indicator
 from features.labels import UNKNOWN, LabelRule, Outcomes, outcomes
 from features.loading import Partition
-from features.partition import PARTITIONS, write_partitions
+from features.manifest import MatrixPlan, PartCount, finish_file, plan_record, read_count, write_count, write_manifest
 from features.records import Records
 from features.spine import SpineSpec, landmarks, lately_open
+from features.staging import MEMORY_LIMIT
 from features.view import Values, View, blocks
+from features.working_folder import CONTENTS, WorkingFolder, check_room, hold_shared, place_of
 
+__all__ = ["CONTENTS", "build_matrix", "build_part", "measure_rows"]
 ROWS_PER_GROUP = 131_072
 FEW_EVENTS = 300_000
-CONTENTS = ("matrix", "outcomes", "columns.json", "manifest.json")
-"""What a matrix folder holds, the manifest last: without it there is no matrix."""
+RESTING_MEMORY = "200MB"
 Progress = Callable[[str, float], None]
-
-
-@dataclass(frozen=True)
-class MatrixPlan:
-    """What to build: the spine, the indicators, the label rule and the reference income of A05."""
-
-    spine: SpineSpec
-    indicators: tuple[Indicator, ...]
-    label: LabelRule
-    reference_income_cny: float
-    known_at: int
-    labelled: bool
-    closed_within_days: float | None = None
-
-
-@dataclass(frozen=True)
-class PartCount:
-    """What one part holds: rows, disputes with a row, rows per label state."""
-
-    rows: int
-    disputes: int
-    labels: dict[str, int]
 
 
 def build_matrix(
@@ -102,20 +84,58 @@ def build_matrix(
         closed_within_days=closed_within_days,
     )
     report = progress or (lambda _stage, _done: None)
-    _check_room(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as work:
-        report("partition", 0.0)
-        cut_at = NEVER if as_known_at is None else as_known_at  # petitions may be recorded after known_at
-        folders = write_partitions(records.connection, Path(work) / "parts", known_at=cut_at)
-        report("partition", 1.0)
-        built = Path(work) / "built"
-        for name in ("matrix", "outcomes"):
-            (built / name).mkdir(parents=True)
-        counts = _build_parts(plan, folders, built, workers=workers, report=report)
-        manifest = _manifest(records, plan, counts, built)
-        _replace(out, built)
-    return manifest
+    out = out.resolve()
+    check_room(out)
+    cut_at = NEVER if as_known_at is None else as_known_at  # petitions may be recorded after known_at
+    with _telling_of_the_disk(out), WorkingFolder.held(out) as work:
+        _adopt(work, plan_record(records, plan, cut_at=cut_at, partitions=partition.PARTITIONS), report)
+        if not work.is_replacing:
+            report("partition", 0.0)
+            folders = work.partition_folders(
+                lambda folder: partition.write_partitions(records.connection, folder, known_at=cut_at)
+            )
+            report("partition", 1.0)
+            with _resting(records.connection):
+                counts = _build_parts(plan, folders, work, workers=workers, report=report)
+            write_manifest(records, plan, counts, work.built)
+        return work.replace_out()
+
+
+def _adopt(work: WorkingFolder, plan: dict[str, Any], report: Progress) -> None:
+    """Take over what a killed build of the same plan left, and say so; or that something else is thrown away."""
+    differing = work.adopt(plan)
+    if differing is None:
+        done = sum(read_count(work.built, number) is not None for number in range(plan["partitions"]))
+        done = plan["partitions"] if work.is_replacing else done
+        report(f"resumed: {done} of {plan['partitions']} parts were there", 1.0)
+    elif differing:
+        report(f"parts of another plan thrown away (other {', '.join(differing)})", 1.0)
+
+
+@contextmanager
+def _resting(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Keep little of the records in memory while the parts are built, which need none of them."""
+    connection.execute(f"SET memory_limit = '{RESTING_MEMORY}'")
+    try:
+        yield
+    finally:
+        connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
+
+
+@contextmanager
+def _telling_of_the_disk(out: Path) -> Iterator[None]:
+    """Turn what the disk or the system refuses into one clear error; what was finished stays in the working folder."""
+    try:
+        yield
+    except (OSError, duckdb.IOException, duckdb.OutOfMemoryException, BrokenProcessPool) as error:
+        if isinstance(error, OSError) and error.errno is None:
+            raise
+        told = "a worker process was ended from outside, perhaps for want of memory: try --workers 1"
+        reason = told if isinstance(error, BrokenProcessPool) else str(error).partition("\n")[0]
+        raise UserError(
+            f"{out} could not be built: {reason}. What is finished is kept in {place_of(out)}: mend the cause, then run "
+            "the same command again and it goes on from there"
+        ) from error
 
 
 def _indicators(asked: Iterable[str] | tuple[Indicator, ...] | None) -> tuple[Indicator, ...]:
@@ -125,93 +145,127 @@ def _indicators(asked: Iterable[str] | tuple[Indicator, ...] | None) -> tuple[In
     given = tuple(asked)
     ids = tuple(one for one in given if isinstance(one, str))
     own = tuple(one for one in given if isinstance(one, Indicator))
-    if not given or (ids and own):
+    if not given or len(given) not in (len(ids), len(own)):
         raise UserError("indicators: name ids of the catalogue, or give indicators of your own, at least one")
     return own or catalogue.chosen(ids)
 
 
-def _check_room(out: Path) -> None:
-    """Only an empty or new folder, or a matrix of ours, is written to."""
-    if out.exists() and not out.is_dir():
-        raise UserError(f"{out} is a file: name an empty or new folder")
-    if out.exists() and any(out.iterdir()) and not all((out / name).exists() for name in CONTENTS):
-        raise UserError(f"{out} is not empty and holds no matrix: name an empty or new folder")
-
-
-def _replace(out: Path, built: Path) -> None:
-    """Put the finished matrix in the place of a former one, the manifest last: without it there is no matrix."""
-    out.mkdir(exist_ok=True)
-    (out / "manifest.json").unlink(missing_ok=True)
-    for name in ("matrix", "outcomes"):
-        shutil.rmtree(out / name, ignore_errors=True)
-    for name in CONTENTS:
-        (built / name).replace(out / name)
-
-
 def _build_parts(
-    plan: MatrixPlan, folders: list[Path], built: Path, *, workers: int | None, report: Progress
+    plan: MatrixPlan, folders: list[Path], work: WorkingFolder, *, workers: int | None, report: Progress
 ) -> list[PartCount]:
-    workers = min(workers or _fitting_workers(folders), len(folders))
-    counts = []
-    if workers == 1:
-        for number, folder in enumerate(folders):
-            counts.append(build_part(plan, folder, built, number))
+    """The counts of all parts, in order; those that are finished are not built again."""
+    counts = {number: count for number in range(len(folders)) if (count := read_count(work.built, number))}
+    missing = [number for number in range(len(folders)) if number not in counts]
+    workers = min(workers or _fitting_workers(folders), len(missing))
+    if workers <= 1:
+        for number in missing:
+            counts[number] = build_part(plan, folders[number], work.built, number)
             report("features", len(counts) / len(folders))
-        return counts
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        futures = [pool.submit(build_part, plan, folder, built, number) for number, folder in enumerate(folders)]
-        for future in futures:
-            counts.append(future.result())
+    else:
+        for number, count in _built_in_processes(plan, folders, work, missing, workers):
+            counts[number] = count
             report("features", len(counts) / len(folders))
-    return counts
+    return [counts[number] for number in range(len(folders))]
+
+
+def _built_in_processes(
+    plan: MatrixPlan, folders: list[Path], work: WorkingFolder, missing: list[int], workers: int
+) -> Iterator[tuple[int, PartCount]]:
+    """Each missing part as it is done, built by processes that end with this one, however it ends."""
+    pool = ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=_live_with_parent, initargs=(work.workers,)
+    )
+    futures: dict[Future[PartCount], int] = {
+        pool.submit(build_part, plan, folders[number], work.built, number): number for number in missing
+    }
+    try:
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _live_with_parent(lock: Path) -> None:
+    """Tie this worker to its parent: none may write into a folder that another build has taken over.
+
+    A worker whose parent was killed would wait for work for ever.  The lock tells the next build that one is left.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a worker without a word; the parent tells
+    hold_shared(lock)
+    parent = parent_process()
+    if parent is None or not parent.is_alive():
+        os._exit(1)
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
 
 
 def _fitting_workers(folders: list[Path]) -> int:
     """All cores; but one where the work is done before another process has started."""
-    events = sum(pq.read_metadata(folder / "events.parquet").num_rows for folder in folders)
+    events = sum(pq.read_metadata(file).num_rows for folder in folders for file in folder.glob("events-*.parquet"))
     return 1 if events < FEW_EVENTS else os.cpu_count() or 1
 
 
 def build_part(plan: MatrixPlan, folder: Path, built: Path, number: int) -> PartCount:
-    """Build one partition: a plain function of files to files, so that any pool or cluster can run it."""
-    partition = Partition(folder)
-    history = partition.history()
-    spine = landmarks(plan.spine, history, partition.all_events(), known_at=plan.known_at)
+    """Build one partition: a plain function of files to files, so that any pool or cluster can run it.
+
+    ``matrix/part-NNNN.parquet``, ``outcomes/part-NNNN.parquet`` and then ``counts/part-NNNN.json`` appear under
+    ``built``, each whole or not at all; the last one says that the part is finished.
+    """
+    part = Partition(folder)
+    history = part.history()
+    spine = landmarks(plan.spine, history, part.all_events(), known_at=plan.known_at)
     if plan.closed_within_days is not None:
         spine = lately_open(history, spine, closed_within_days=plan.closed_within_days)
-    became = outcomes(spine, partition.incidents(), known_at=plan.known_at, rule=plan.label, labelled=plan.labelled)
-    values = measure_rows(history, spine, plan.indicators, reference_income_cny=plan.reference_income_cny)
-    _write_part(built / "matrix", number, _matrix_table(history, spine, became, values, plan))
-    _write_part(built / "outcomes", number, _outcome_table(history, spine, became, partition.pairs))
-    partition.close()
+    became = outcomes(spine, part.incidents(), known_at=plan.known_at, rule=plan.label, labelled=plan.labelled)
+    part.close()
+    tables = {
+        "matrix": _matrix_tables(history, spine, became, plan),
+        "outcomes": (_outcome_table(history, spine[rows], _those(became, rows), part.pairs) for rows in _groups(spine)),
+    }
     labels = Counter(became.label.tolist())
-    return PartCount(
+    count = PartCount(
         rows=len(spine),
         disputes=len(np.unique(spine.dispute)),
         labels={"positive": labels[1], "negative": labels[0], "not_yet_known": labels[UNKNOWN]},
+        files=dict(_write_part(built, name, number, groups) for name, groups in tables.items()),
     )
+    write_count(built, number, count)
+    return count
+
+
+def _groups(spine: Spine) -> Iterator[slice]:
+    """Slices of the spine that are written at a time, at least one: memory stays bounded however large the part."""
+    for start in range(0, max(len(spine), 1), ROWS_PER_GROUP):
+        yield slice(start, start + ROWS_PER_GROUP)
 
 
 def measure_rows(
     history: History, spine: Spine, indicators: tuple[Indicator, ...], *, reference_income_cny: float
 ) -> Values:
-    """The values of the indicators at every landmark, shape (landmarks, indicators), block by block."""
-    values = np.empty((len(spine), len(indicators)))
+    """The values of the indicators at every landmark, shape (landmarks, columns), block by block."""
+    values = np.empty((len(spine), len(catalogue.columns_of(indicators))))
     for block in blocks(history, spine):
         seen = View(history, spine[block], reference_income_cny=reference_income_cny)
         values[block] = catalogue.values_of(catalogue.measure_all(seen, indicators))
     return values
 
 
-def _matrix_table(history: History, spine: Spine, became: Outcomes, values: Values, plan: MatrixPlan) -> pa.Table:
-    columns: dict[str, pa.Array] = _row_keys(history, spine)
-    columns[plan.label.column] = pa.array(became.label, pa.int8(), mask=became.label == UNKNOWN)
-    for position, indicator in enumerate(plan.indicators):
-        columns[indicator.column] = pa.array(values[:, position])
-    return pa.table(columns)
+def _matrix_tables(history: History, spine: Spine, became: Outcomes, plan: MatrixPlan) -> Iterator[pa.Table]:
+    for rows in _groups(spine):
+        values = measure_rows(history, spine[rows], plan.indicators, reference_income_cny=plan.reference_income_cny)
+        columns: dict[str, pa.Array] = _row_keys(history, spine[rows])
+        label = became.label[rows]
+        columns[plan.label.column] = pa.array(label, pa.int8(), mask=label == UNKNOWN)
+        for position, column in enumerate(catalogue.columns_of(plan.indicators)):
+            columns[column] = pa.array(values[:, position])
+        yield pa.table(columns)
 
 
-def _outcome_table(history: History, spine: Spine, became: Outcomes, pairs: np.ndarray) -> pa.Table:
+def _outcome_table(history: History, spine: Spine, became: Outcomes, pairs: Array) -> pa.Table:
     columns = _row_keys(history, spine)
     columns["pair"] = pa.array(pairs[spine.dispute], pa.string())
     columns["incident_at"] = pa.array(
@@ -221,6 +275,10 @@ def _outcome_table(history: History, spine: Spine, became: Outcomes, pairs: np.n
     return pa.table(columns)
 
 
+def _those(became: Outcomes, rows: slice) -> Outcomes:
+    return Outcomes(became.label[rows], became.incident_at[rows], became.after_incident[rows])
+
+
 def _row_keys(history: History, spine: Spine) -> dict[str, pa.Array]:
     return {
         "dispute_id": pa.array(history.dispute_ids[spine.dispute], pa.string()),
@@ -228,39 +286,17 @@ def _row_keys(history: History, spine: Spine) -> dict[str, pa.Array]:
     }
 
 
-def _write_part(folder: Path, number: int, table: pa.Table) -> None:
-    pq.write_table(table, folder / f"part-{number:04d}.parquet", compression="zstd", row_group_size=ROWS_PER_GROUP)
+def _write_part(built: Path, name: str, number: int, groups: Iterator[pa.Table]) -> tuple[str, str]:
+    """Write the groups as one Parquet file; returns its name under ``built`` and its sha256.
 
-
-def _manifest(records: Records, plan: MatrixPlan, counts: list[PartCount], built: Path) -> dict[str, Any]:
-    contract = catalogue.column_contract(plan.indicators)
-    (built / "columns.json").write_text(json.dumps(contract, ensure_ascii=False, indent=1) + "\n", "utf-8")
-    parts = sorted((*(built / "matrix").iterdir(), *(built / "outcomes").iterdir()))
-    files = {f"{part.parent.name}/{part.name}": _sha256(part) for part in parts}
-    manifest: dict[str, Any] = {
-        "schema_version": 1,
-        "spine": plan.spine.text,
-        "known_at": format_time(plan.known_at),
-        "label": {**plan.label.model_dump(), "incidents_read": plan.labelled},
-        "reference_income_cny": plan.reference_income_cny,
-        "catalogue": catalogue.digest(),
-        "indicators": [indicator.id for indicator in plan.indicators],
-        "closed_within_days": plan.closed_within_days,
-        "rows": sum(count.rows for count in counts),
-        "disputes": sum(count.disputes for count in counts),
-        "labels": {state: sum(c.labels[state] for c in counts) for state in ("positive", "negative", "not_yet_known")},
-        "partitions": PARTITIONS,
-        "source": dict(records.source),
-        "synthetic": records.synthetic,
-        "inputs": dict(records.digests),
-        "records": {name: row.__dict__ for name, row in records.report.reconciliation.items()},
-        "digest": hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest(),
-        "files": files,
-    }
-    (built / "manifest.json").write_text(json.dumps(manifest, ensure_ascii=False, indent=1) + "\n", "utf-8")
-    return manifest
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    Dictionaries of numbers would cost a third of the writing time, and make the file larger.
+    """
+    file = f"part-{number:04d}.parquet"
+    unfinished = built / "unfinished" / f"{name}-{file}"
+    first = next(groups)
+    texts = [field.name for field in first.schema if pa.types.is_string(field.type)]
+    with pq.ParquetWriter(unfinished, first.schema, compression="zstd", use_dictionary=texts) as writer:
+        writer.write_table(first, row_group_size=ROWS_PER_GROUP)
+        for group in groups:
+            writer.write_table(group, row_group_size=ROWS_PER_GROUP)
+    return f"{name}/{file}", finish_file(built, unfinished, f"{name}/{file}")

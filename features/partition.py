@@ -6,6 +6,7 @@ The number of partitions is fixed, whatever the number of workers: the same reco
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import duckdb
@@ -22,19 +23,20 @@ from features.schema import (
     DEFAULT_SEVERITY,
     DISPUTE_KINDS,
     EVENT_TYPES,
-    HANDLING_TYPES,
     NEVER_SEVERE,
     PROXIMITIES,
     RELATIONS,
+    SERVICES,
     STAKES,
 )
 
 PARTITIONS = 16
 PARTITION_TABLES = ("cases", "events", "petitions", "incidents")
+ROWS_OF_DISPUTES = ("events", "petitions", "incidents")
 
 
 def write_partitions(connection: duckdb.DuckDBPyConnection, folder: Path, *, known_at: int) -> list[Path]:
-    """Write ``folder/NN/{cases,events,petitions,incidents}.parquet`` for every partition; return their folders.
+    """Write ``folder/NN/{cases,events,petitions,incidents}-N.parquet`` for every partition; return their folders.
 
     ``connection`` holds the accepted rows (times as microseconds).  Rows recorded after ``known_at`` are left out, as
     if the records had been read on that day.  ``pair`` is the smallest dispute id among all disputes that any version
@@ -47,24 +49,27 @@ def write_partitions(connection: duckdb.DuckDBPyConnection, folder: Path, *, kno
         "petitions": _petitions(known_at),
         "incidents": _incidents(known_at),
     }
-    for name, query in queries.items():
-        connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE part_{name} AS SELECT t.*, g.pair, g.part FROM ({query}) t "
-            "JOIN pair_groups g USING (dispute_id)"
-        )
-    folders = []
-    for part in range(PARTITIONS):
-        target = folder / f"{part:02d}"
+    folders = [folder / f"{part:02d}" for part in range(PARTITIONS)]
+    for target in folders:
         target.mkdir(parents=True)
-        folders.append(target)
-        for name in queries:
-            connection.execute(
-                f"COPY (SELECT * EXCLUDE (part) FROM part_{name} WHERE part = {part}) "
-                f"TO '{target / f'{name}.parquet'}' (FORMAT parquet, COMPRESSION zstd)"
-            )
-    for name in queries:
-        connection.execute(f"DROP TABLE part_{name}")
+    for name, query in queries.items():
+        _write_table(connection, name, query, folders)
     return folders
+
+
+def _write_table(connection: duckdb.DuckDBPyConnection, name: str, query: str, folders: list[Path]) -> None:
+    """Deal one table out into the folders, in one pass: the rows are many, and need not stay in memory."""
+    by_part = folders[0].parent / f"{name}.parts"
+    rows = f"SELECT t.*, g.pair, g.part FROM ({query}) t JOIN pair_groups g USING (dispute_id)"
+    connection.execute(f"COPY ({rows}) TO '{by_part}' (FORMAT parquet, COMPRESSION zstd, PARTITION_BY (part))")
+    for part, target in enumerate(folders):
+        written = sorted((by_part / f"part={part}").glob("*.parquet"))  # one for each thread that met the part
+        for number, file in enumerate(written):
+            file.replace(target / f"{name}-{number}.parquet")
+        if not written:
+            none = f"COPY (SELECT * EXCLUDE (part) FROM ({rows}) LIMIT 0)"
+            connection.execute(f"{none} TO '{target / f'{name}-0.parquet'}' (FORMAT parquet)")
+    shutil.rmtree(by_part, ignore_errors=True)  # not there where no part has a row
 
 
 def _group_pairs(connection: duckdb.DuckDBPyConnection, *, known_at: int) -> None:
@@ -110,12 +115,27 @@ def _time(column: str) -> str:
 
 
 def _versions(table: str, row_id: str, columns: str, *, recorded: str = "recorded_at", known_at: int) -> str:
-    """The versions of a table known at ``known_at``, with the time from and until which each was the last word."""
+    """The versions of a table known at ``known_at``, with the time from and until which each was the last word.
+
+    Most rows have one version, and the others are found by a hash of their id: sorting all of them would cost far more.
+
+    A row of a dispute that was not known then either would have stayed at the door: it is no version.
+    """
+    of_known = "true"
+    if table in ROWS_OF_DISPUTES and known_at != NEVER:  # with everything known, the door has seen to it
+        known_disputes = f"SELECT dispute_id FROM disputes WHERE {known_by('recorded_at', known_at)}"
+        of_known = f"(dispute_id IS NULL OR dispute_id IN ({known_disputes}))"
+    of_known = f"{known_by(recorded, known_at)} AND {of_known}"
+    repeated = f"SELECT hash({row_id}) AS h FROM {table} WHERE {of_known} GROUP BY h HAVING count(*) > 1"
+    following = (
+        f"SELECT {row_id} AS same_id, {recorded} AS since, "
+        f"lead({recorded}) OVER (PARTITION BY {row_id} ORDER BY {recorded}) AS until "
+        f"FROM {table} WHERE {of_known} AND hash({row_id}) IN ({repeated})"
+    )
     return (
-        f"SELECT {row_id} AS row_id, dispute_id, known_from, known_until, {columns} FROM ("
-        f"SELECT *, {recorded} AS known_from, coalesce(lead({recorded}) OVER "
-        f"(PARTITION BY {row_id} ORDER BY {recorded}), {NEVER}) AS known_until "
-        f"FROM {table} WHERE {known_by(recorded, known_at)}) WHERE NOT coalesce(withdrawn, false)"
+        f"SELECT {row_id} AS row_id, dispute_id, {recorded} AS known_from, coalesce(until, {NEVER}) AS known_until, "
+        f"{columns} FROM {table} LEFT JOIN ({following}) ON same_id = {row_id} AND since = {recorded} "
+        f"WHERE {of_known} AND NOT coalesce(withdrawn, false)"
     )
 
 
@@ -147,10 +167,9 @@ def _events(known_at: int) -> str:
         f"ELSE coalesce(severity, CASE type {default} ELSE 0 END) END AS TINYINT) AS severity, "
         "CAST(coalesce(specifics, 0) AS TINYINT) AS specifics, "
         "CAST(coalesce(CAST(alcohol AS TINYINT), 0) AS TINYINT) AS alcohol, "
-        f"{_time('due_at')} AS due_at, {_time('scheduled_at')} AS scheduled_at, "
+        f"{_time('due_at')} AS due_at, {_time('scheduled_at')} AS scheduled_at, {_code('service', SERVICES)} AS service, "
         f"coalesce({_code('assertion', ASSERTIONS)}, 0) <= 0 AS affirmed, "
-        f"list_contains([{_listed(CONDUCT_TYPES)}], type) AS is_conduct, "
-        f"list_contains([{_listed(HANDLING_TYPES)}], type) AS is_handling"
+        f"list_contains([{_listed(CONDUCT_TYPES)}], type) AS is_conduct"
     )
     return _versions("events", "event_id", columns, known_at=known_at)
 

@@ -7,17 +7,18 @@ The reduced ``Measure`` remembers its selection, so that the very rows that made
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterator
+from functools import cache, cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.clock import DAY_US, looking_ahead, looking_back, visible
-from features.duplicates import leaders
+from features import loops
+from features.clock import DAY_US, Flags, looking_ahead, visible_pairs, within_window
+from features.duplicates import highest, leaders
 from features.history import Array, History, Log, Spine
-from features.schema import CONDUCT_TYPES, EVENT_TYPES
+from features.schema import CONDUCT_TYPES, EVENT_TYPES, HANDLING_TYPES
 
 Values = NDArray[np.float64]
 
@@ -29,17 +30,12 @@ class Pairs:
     """Visible rows of one log, one entry per (landmark, row), sorted by landmark and then in the log's order."""
 
     def __init__(self, log: Log, spine: Spine) -> None:
-        start = log.offsets[spine.dispute]
-        counts = log.offsets[spine.dispute + 1] - start
-        row = np.repeat(np.arange(len(spine)), counts)
-        ends = np.cumsum(counts)
-        item = np.arange(len(row)) + np.repeat(start - ends + counts, counts)
-        as_of = spine.as_of[row]
-        seen = visible(log.known_from[item], log.known_until[item], as_of)
-        self._keep(log, len(spine), row[seen], item[seen], as_of[seen])
+        row, item = visible_pairs(log.offsets, log.known_from, log.known_until, spine.dispute, spine.as_of)
+        self._keep(log, len(spine), row, item, spine.as_of[row])
 
     def _keep(self, log: Log, rows: int, row: Array, item: Array, as_of: Array) -> None:
         self.log, self.rows, self.row, self.item, self.as_of = log, rows, row, item, as_of
+        self.every = np.arange(len(row))
         self._columns: dict[str, Array] = {}
 
     def column(self, name: str) -> Array:
@@ -63,14 +59,12 @@ class Occurrences(Pairs):
     def __init__(self, reports: Pairs) -> None:
         leader = leaders(reports.row, reports.column("type"), reports.column("occurred_at"), reports.column("channel"))
         self._reports, self._leader = reports, leader
-        firsts = np.flatnonzero(leader == np.arange(len(leader)))
+        firsts = np.flatnonzero(leader == reports.every)
         self._firsts = firsts
         self._keep(reports.log, reports.rows, reports.row[firsts], reports.item[firsts], reports.as_of[firsts])
         if len(firsts) < len(leader):
             for name in ("severity", "specifics", "alcohol"):
-                highest = reports.column(name).copy()
-                np.maximum.at(highest, leader, reports.column(name))
-                self._columns[name] = highest[firsts]
+                self._columns[name] = highest(leader, reports.column(name))[firsts]
 
     @cached_property
     def _members(self) -> tuple[Array, Array]:
@@ -86,28 +80,32 @@ class Occurrences(Pairs):
 
 
 class Selection:
-    """Some pairs of a view.  Narrowing keeps their order; reducing gives one float64 per landmark."""
+    """Some pairs of a view: ``index`` holds their numbers, ascending.
 
-    __slots__ = ("index", "pairs")
+    Narrowing keeps their order; reducing gives one float64 per landmark.  A narrowing that was asked for before is
+    given again: many indicators read the same rows.
+    """
+
+    __slots__ = ("_narrower", "index", "pairs")
 
     def __init__(self, pairs: Pairs, index: Array | None = None) -> None:
         self.pairs = pairs
-        self.index = index
+        self.index = pairs.every if index is None else index
+        self._narrower: dict[object, Selection] = {}
 
     def column(self, name: str) -> Array:
         """The values of a column, one per selected pair."""
-        values = self.pairs.column(name)
-        return values if self.index is None else values[self.index]
+        return self._selected(self.pairs.column(name))
 
     @property
     def row(self) -> Array:
         """The landmark number of each selected pair, ascending."""
-        return self.pairs.row if self.index is None else self.pairs.row[self.index]
+        return self._selected(self.pairs.row)
 
     @property
     def as_of(self) -> Array:
         """The landmark time of each selected pair."""
-        return self.pairs.as_of if self.index is None else self.pairs.as_of[self.index]
+        return self._selected(self.pairs.as_of)
 
     @property
     def age_days(self) -> Values:
@@ -116,102 +114,120 @@ class Selection:
 
     def where(self, condition: Array) -> Selection:
         """Only the selected pairs for which ``condition`` (one flag per selected pair) holds."""
-        chosen = np.flatnonzero(condition)
-        return Selection(self.pairs, chosen if self.index is None else self.index[chosen])
+        return Selection(self.pairs, self.index[condition])
 
     def of(self, *types: str) -> Selection:
         """Only rows of these event types."""
-        codes = [TYPE_CODE[name] for name in types]
-        column = self.column("type")
-        chosen = column == codes[0]
-        for code in codes[1:]:
-            chosen |= column == code
-        return self.where(chosen)
+        return self._narrower.get(types) or self._kept(
+            types, loops.of_types(self.index, self.pairs.column("type"), _bits(types))
+        )  # fmt: skip
+
+    def are(self, *types: str) -> Flags:
+        """Which of the selected rows are of these event types."""
+        return loops.are_of_types(self.index, self.pairs.column("type"), _bits(types))
 
     def within(self, days: float) -> Selection:
         """Only rows that occurred in ``[as_of - days, as_of)``."""
-        return self.where(looking_back(self.column("occurred_at"), self.as_of, days))
+        return self._narrower.get(days) or self._kept(
+            days, within_window(self.index, self.pairs.column("occurred_at"), self.pairs.as_of, float(days))
+        )  # fmt: skip
+
+    def at_least(self, name: str, low: int) -> Selection:
+        """Only rows whose column ``name`` is ``low`` or more."""
+        how = (name, low)
+        return self._narrower.get(how) or self._kept(how, loops.at_least(self.index, self.pairs.column(name), low))
 
     def scheduled_within(self, days: float, *, since_days: float = 0) -> Selection:
         """Only rows whose ``scheduled_at`` lies in ``[as_of - since_days, as_of + days)``."""
         origin = self.as_of - round(since_days * DAY_US)
         return self.where(looking_ahead(self.column("scheduled_at"), origin, days + since_days))
 
-    def at_least(self, name: str, low: int) -> Selection:
-        """Only rows whose column ``name`` is ``low`` or more."""
-        return self.where(self.column(name) >= low)
-
     def count(self, *, cap: int | None = None) -> Measure:
         """How many rows, at most ``cap``."""
-        values = np.bincount(self.row, minlength=self.pairs.rows).astype(np.float64)
+        values = loops.count(self.index, self.pairs.row, self.pairs.rows)
         return Measure(values if cap is None else np.minimum(values, cap), (self,))
 
     def any(self) -> Measure:
         """1 where there is a row, else 0."""
-        values = np.zeros(self.pairs.rows)
-        values[self.row] = 1.0
-        return Measure(values, (self,))
+        return Measure(loops.any_of(self.index, self.pairs.row, self.pairs.rows), (self,))
 
     def max(self, values: str | Array, *, empty: float = 0.0) -> Measure:
         """The largest value of a column (or of one value per selected pair); ``empty`` where there is no row."""
-        return self._extreme(values, np.maximum, empty)
+        return self._extreme(values, 1, empty)
 
     def min(self, values: str | Array, *, empty: float = 0.0) -> Measure:
         """The smallest value of a column (or of one value per selected pair); ``empty`` where there is no row."""
-        return self._extreme(values, np.minimum, empty)
+        return self._extreme(values, -1, empty)
 
-    def sum(self, values: Array) -> Measure:
-        """The sum of one value per selected pair, added in the log's order so that the bits never differ."""
-        total = np.bincount(self.row, weights=values, minlength=self.pairs.rows)
-        return Measure(total.astype(np.float64, copy=False), (self,))
+    def sum(self, values: str | Array) -> Measure:
+        """The sum of a column (or of one value per selected pair), added in the log's order: the same bits always."""
+        given, of_pairs = self._values(values)
+        return Measure(loops.total(self.index, self.pairs.row, self.pairs.rows, given, of_pairs), (self,))
 
-    def _extreme(self, values: str | Array, better: np.ufunc, empty: float) -> Measure:
-        chosen = self.column(values) if isinstance(values, str) else values
-        out = np.full(self.pairs.rows, empty, np.float64)
-        if len(chosen):
-            row = self.row
-            starts = np.flatnonzero(np.concatenate([[True], row[1:] != row[:-1]]))
-            out[row[starts]] = better.reduceat(chosen, starts)
-        return Measure(out, (Extreme(self, chosen, out),))
+    def _extreme(self, values: str | Array, sign: int, empty: float) -> Measure:
+        given, of_pairs = self._values(values)
+        best = loops.extreme(self.index, self.pairs.row, self.pairs.rows, given, of_pairs, sign, float(empty))
+        return Measure(best, (Extreme(self, values, best),))
+
+    def _values(self, values: str | Array) -> tuple[Array, bool]:
+        """The values of a reduction, and whether there is one per pair rather than one per selected pair."""
+        return (self.pairs.column(values), True) if isinstance(values, str) else (values, False)
+
+    def _selected(self, values: Array) -> Array:
+        return values if self.index is self.pairs.every else values[self.index]
+
+    def _kept(self, how: object, index: Array) -> Selection:
+        found = self._narrower[how] = Selection(self.pairs, index)
+        return found
 
     def ids_in(self, row: int) -> list[str]:
         """The ids of the selected rows of one landmark."""
-        chosen = np.arange(len(self.pairs.row)) if self.index is None else self.index
-        low, high = np.searchsorted(self.pairs.row[chosen], (row, row + 1))
-        return self.pairs.ids_of(chosen[low:high])
+        low, high = np.searchsorted(self.row, (row, row + 1))
+        return self.pairs.ids_of(self.index[low:high])
 
 
-@dataclass(frozen=True)
-class Extreme:
+@cache
+def _bits(types: tuple[str, ...]) -> int:
+    """Event types as bits, one for each code."""
+    return sum(1 << TYPE_CODE[name] for name in types)
+
+
+class Extreme(NamedTuple):
     """The rows of a selection that reach the largest or smallest value of their landmark."""
 
     selection: Selection
-    values: Array
+    values: str | Array
     best: Values
 
     def ids_in(self, row: int) -> list[str]:
         """The ids of those rows at one landmark."""
-        return self.selection.where(self.values == self.best[self.selection.row]).ids_in(row)
+        values = self.selection.column(self.values) if isinstance(self.values, str) else self.values
+        return self.selection.where(values == self.best[self.selection.row]).ids_in(row)
 
 
-@dataclass(frozen=True)
-class Measure:
+class Measure(NamedTuple):
     """One value per landmark (float64, NaN = unknown), with the selections that made it.
 
-    ``from_case`` says that columns of the dispute itself took part.
+    ``from_case`` says that columns of the dispute itself took part.  ``further`` holds the values of further columns of
+    the same indicator, such as a shorter window.
     """
 
     values: Values
     evidence: tuple[Selection | Extreme, ...] = ()
     from_case: bool = False
+    further: tuple[Values, ...] = ()
 
     def capped(self, cap: float) -> Measure:
         """The same, with values above ``cap`` cut down to it."""
-        return Measure(np.minimum(self.values, cap), self.evidence, self.from_case)
+        return self._replace(values=np.minimum(self.values, cap))
 
     def unknown_where(self, condition: Array) -> Measure:
         """The same, with NaN where the condition holds."""
-        return Measure(np.where(condition, np.nan, self.values), self.evidence, self.from_case)
+        return self._replace(values=np.where(condition, np.nan, self.values))
+
+    def beside(self, *others: Measure) -> Measure:
+        """The same, with the values of others as further columns; their evidence must be among its own."""
+        return self._replace(further=tuple(other.values for other in others))
 
     def row_ids(self, row: int) -> list[str]:
         """The ids of the rows that made the value of one landmark."""
@@ -225,9 +241,17 @@ class View:
         self.history = history
         self.spine = spine
         self.reference_income_cny = reference_income_cny
+        self._measures: dict[Callable[[View], Measure], Measure] = {}
 
     def __len__(self) -> int:
         return len(self.spine)
+
+    def measured(self, measure: Callable[[View], Measure]) -> Measure:
+        """What a measure gives for this view; one that was asked for before is given again."""
+        found = self._measures.get(measure)
+        if found is None:
+            found = self._measures[measure] = measure(self)
+        return found
 
     @cached_property
     def _version(self) -> Array:
@@ -282,7 +306,7 @@ class View:
         A later reopening takes the closure back.
         """
         turns = self.steps.of("closed", "reopened")
-        closed = turns.column("type") == TYPE_CODE["closed"]
+        closed = turns.are("closed")
         at = np.full(len(self), -1)
         at[turns.row] = np.where(closed, turns.column("occurred_at"), -1)  # the last of a row wins
         return at
@@ -290,7 +314,7 @@ class View:
     @cached_property
     def has_handling(self) -> Array:
         """Which landmarks see at least one handling event."""
-        return self.steps.where(self.steps.column("is_handling")).any().values > 0
+        return self.steps.of(*HANDLING_TYPES).any().values > 0
 
 
 def blocks(history: History, spine: Spine, *, pairs: int = PAIRS_PER_BLOCK) -> Iterator[slice]:

@@ -129,7 +129,7 @@ def assessment(
 def _reason(part: Part, model: RiskModel, hidden: frozenset[str]) -> dict[str, Any]:
     indicator = BY_ID[part.indicator]
     words = sentence(indicator, part.value)
-    column = next(one for one in model.contract.columns if one.indicator == part.indicator)
+    column = model.own_columns[part.indicator]
     return {
         "indicator": part.indicator,
         "name": {"en": indicator.title.en, "zh": indicator.title.zh},
@@ -156,7 +156,7 @@ def _cautions(scored: Scored, model: RiskModel) -> list[tuple[str, Bilingual]]:
     if scored.thin:
         found.append(("thin_record", Bilingual("The record is thin: contact the parties before relying on the score",
                                                "记录不足:在参考评分前请先联系当事人")))  # fmt: skip
-    columns = {column.indicator: column for column in model.contract.columns}
+    columns = model.own_columns
     for part in scored.parts:
         column = columns[part.indicator]
         outside = column.low is not None and column.high is not None and not column.low <= part.value <= column.high

@@ -128,9 +128,9 @@ class Matrix:
     manifest: dict
 
     def of(self, dispute_id, as_of):
-        """The values of one row by indicator id."""
+        """The values of one row by indicator id (``B01``), those of further windows beside it (``B01__30d``)."""
         row = self.values[self.keys.index((dispute_id, as_of))]
-        return {column.partition("_")[0]: float(value) for column, value in zip(self.columns, row, strict=True)}
+        return {short(column): float(value) for column, value in zip(self.columns, row, strict=True)}
 
     def label(self, dispute_id, as_of):
         """The label of one row: 1, 0 or None."""
@@ -207,9 +207,15 @@ def online_view(record, *, income=catalogue.DEFAULT_REFERENCE_INCOME_CNY):
 
 
 def online(record, **options):
-    """The values of a case record by indicator id."""
-    measures = catalogue.measure_all(online_view(record, **options), catalogue.INDICATORS)
-    return {name: float(measure.values[0]) for name, measure in measures.items()}
+    """The values of a case record by indicator id, those of further windows beside it."""
+    values = catalogue.values_of(catalogue.measure_all(online_view(record, **options), catalogue.INDICATORS))[0]
+    return {short(column): float(value) for column, value in zip(catalogue.columns_of(), values, strict=True)}
+
+
+def short(column):
+    """The indicator's id of a column, with the window of a further one."""
+    name, _, window = column.partition("__")
+    return name.partition("_")[0] + (f"__{window}" if window else "")
 
 
 def bits(values):

@@ -91,6 +91,7 @@ class Reading:
                 "type": group[0]["type"], "at": group[0]["occurred_at"],
                 "severity": max(severity(row) for row in group),
                 "specifics": max(row["specifics"] or 0 for row in group),
+                "alcohol": any(row["alcohol"] for row in group),
             }
             for group in groups(affirmed)
         ]  # fmt: skip
@@ -132,6 +133,23 @@ class Reading:
     def _conduct_after(self, types, days):
         settled = [row["occurred_at"] for row in self._steps(*types)]
         return [row for row in self._violent(days) if settled and row["at"] > min(settled)]
+
+    def _settled(self, opening, settling, same=None):
+        """The opening steps in order, each with the step that settled it, or None: first in, first out."""
+        found = []
+        for step in self._steps(opening, *settling):
+            if step["type"] == opening:
+                found.append([step, None])
+                continue
+            for waiting in found:
+                if waiting[1] is None and (same is None or waiting[0][same] == step[same]):
+                    waiting[1] = step
+                    break
+        return found
+
+    def _days_unsettled(self, opening, *settling, same=None):
+        waiting = [step for step, settled in self._settled(opening, settling, same) if settled is None]
+        return (self.as_of - waiting[0]["occurred_at"]) / DAY if waiting else 0
 
     # A
 
@@ -181,6 +199,15 @@ class Reading:
     def b01(self):
         return min(len(self._done("verbal_altercation", 90)), 10)
 
+    def b01__30d(self):
+        return min(len(self._done("verbal_altercation", 30)), 10)
+
+    def b02__30d(self):
+        return min(len(self._done("physical_contact", 30)), 5)
+
+    def b04__30d(self):
+        return min(sum(row["severity"] >= 4 for row in self._done("threat", 30)), 3)
+
     def b02(self):
         return min(len(self._done("physical_contact", 180)), 5)
 
@@ -204,6 +231,9 @@ class Reading:
 
     def b09(self):
         return bool(self._done("strangulation"))
+
+    def b10(self):
+        return min(len(self._done("stalking_blocking", 90)), 5)
 
     def b11(self):
         return min(len(self._done("breach_of_order", 365)), 3)
@@ -237,6 +267,9 @@ class Reading:
             return 0
         return min(days, 60) if days > 0 or self._handled() else NAN
 
+    def c03(self):
+        return min(len(self._steps("handed_on")), 8)
+
     def c04(self):
         return min(len(self._steps("mediation_failed", days=365)), 4)
 
@@ -244,6 +277,27 @@ class Reading:
         return bool(
             self._steps("agreement_broken", days=365) or self._conduct_after(("mediation_agreed", "closed"), 365)
         )
+
+    def c06(self):
+        waiting, performed, due = [], 0, 0
+        for step in self._steps("mediation_agreed", "agreement_performed", "agreement_broken"):
+            if step["type"] != "mediation_agreed":
+                performed += bool(waiting) and waiting.pop(0) and step["type"] == "agreement_performed"
+            elif step["due_at"] is not None and step["due_at"] < self.as_of:
+                waiting.append(step)
+                due += 1
+        return performed / due if due else NAN
+
+    def c07(self):
+        if self._steps("neutral_party_joined", days=180):
+            return 1
+        return 0 if self._steps("mediation_agreed", "mediation_failed", days=180) else NAN
+
+    def c09(self):
+        return min(self._days_unsettled("judgment_effective", "judgment_performed"), 720)
+
+    def c10(self):
+        return bool(self._steps("adverse_decision", "eviction_notice", days=60))
 
     def c12(self):
         return bool(self._steps("error_upheld", days=365)) or any(
@@ -264,13 +318,44 @@ class Reading:
             for row in self._steps("eviction_scheduled")
         )
 
+    def d03(self):
+        months = self.case["wage_arrears_months"]
+        return NAN if months is None else min(months, 12)
+
+    def d04(self):
+        unpaid = self.case["unpaid_medical_cny"]
+        return NAN if unpaid is None else min(unpaid / self.income, 10)
+
     def d06(self):
         return bool(self._done("fear_expressed", 90))
+
+    def d07(self):
+        return min(
+            self._days_unsettled("support_requested", "support_delivered", "support_refused", same="service"), 90
+        )  # fmt: skip
+
+    def d08(self):
+        conduct = self._violent(180)
+        return sum(row["alcohol"] for row in conduct) / len(conduct) if conduct else 0
 
     # E
 
     def e01(self):
         return min([365, *((self.as_of - row["at"]) / DAY for row in self._violent())])
+
+    def e02(self):
+        opened, recent = self.case["opened_at"], self.as_of - 30 * DAY
+        if recent <= opened:
+            return NAN
+        first = max(opened, self.as_of - 120 * DAY)
+        last = sum(row["at"] >= recent for row in self._violent())
+        before = sum(first <= row["at"] < recent for row in self._violent())
+        mean = before / ((recent - first) / (30 * DAY))
+        return min(max(math.log((last + 0.5) / (mean + 0.5)), -2), 2)
+
+    def e03(self):
+        last = [row["severity"] for row in self._violent(180)][-3:]
+        return (last[2] - last[0]) / 2 if len(last) == 3 else 0
 
     def e04(self):
         return max((row["severity"] for row in self._violent(90)), default=0)

@@ -23,6 +23,10 @@ DAYS = 500
 LAGS = (0, 0, 1, 6 * r.HOUR, 12 * r.HOUR, 2 * r.DAY, 30 * r.DAY, 100 * r.DAY)
 WINDOWS = (30, 60, 90, 180, 365)
 APART = (0, 12 * r.HOUR, 24 * r.HOUR, 47 * r.HOUR, 48 * r.HOUR - 1, 48 * r.HOUR, 49 * r.HOUR)
+SETTLING = (
+    "mediation_agreed", "agreement_performed", "agreement_broken", "judgment_effective", "judgment_performed",
+    "support_requested", "support_delivered", "support_refused", "neutral_party_joined",
+)  # fmt: skip
 KEYS = {
     "disputes": ("dispute_id", "recorded_at"), "events": ("event_id", "recorded_at"),
     "petitions": ("petition_id", "recorded_at"), "incidents": ("incident_id", "verified_at"),
@@ -72,6 +76,8 @@ def _details(rng, tokens):
         "stakes": rng.choice((None, rng.sample(STAKES, rng.randrange(1, 4)))),
         "amount_cny": rng.choice((None, 0.0, 12_345.67, 800_000.0, 2e6)),
         "minors_in_household": rng.choice((None, True, False)),
+        "wage_arrears_months": rng.choice((None, 0.0, 2.5, 14.0)),
+        "unpaid_medical_cny": rng.choice((None, 0.0, 54_321.0, 900_000.0)),
         "pair_token": rng.choice(tokens), "pair_confidence": rng.choice((None, 0.5, 0.9, 0.9, 1.0, 1.0)),
     }  # fmt: skip
 
@@ -92,7 +98,9 @@ def add_event(rng, tables, name):
     occurred = max(moment(rng), opened - r.DAY)
     turning = rng.choice(("closed", "reopened", "assigned", "replied", "first_contact", "mediation_agreed"))
     dated = rng.choice(("eviction_notice", "eviction_scheduled", "hearing_scheduled"))
-    type_ = rng.choice((rng.choice(EVENT_TYPES), rng.choice(CONDUCT_TYPES), rng.choice(CONDUCT_TYPES), turning, dated))
+    settled = rng.choice(SETTLING)
+    conduct = (rng.choice(CONDUCT_TYPES), rng.choice(CONDUCT_TYPES))
+    type_ = rng.choice((rng.choice(EVENT_TYPES), *conduct, turning, dated, settled))
     for copies in range(rng.choice((1, 1, 2, 3))):
         at = occurred if copies == 0 else occurred + rng.choice(APART)
         event = _event(rng, f"E{len(tables['events'])}", name, type_, at)
@@ -107,7 +115,8 @@ def _event(rng, event_id, name, type_, occurred):
         severity=rng.choice((None, None, 0, 1, 3, 4, 5)), specifics=rng.choice((None, 0, 2, 4)),
         assertion=rng.choice((None, None, "affirmed", *ASSERTIONS)), alcohol=rng.choice((None, True, False)),
         scheduled_at=rng.choice((None, occurred + rng.choice((7, 14, 30, 90, 120)) * r.DAY)),
-        service=rng.choice((None, rng.choice(SERVICES))),
+        due_at=rng.choice((None, occurred + rng.choice((0, 7, 30)) * r.DAY)),
+        service=rng.choice((None, None, *SERVICES[:2])),
     )  # fmt: skip
 
 

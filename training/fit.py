@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import lightgbm as lgb
 import numpy as np
 
+from features.catalogue import columns_of
 from features.history import Array
 from features.indicator import Indicator
 from features.view import Values
@@ -27,7 +28,7 @@ class TreeFitter:
 
         Rows weigh what makes up for the pairs left out, not the sampling of negatives: the margin corrects that.
         """
-        names = [indicator.column for indicator in self.indicators]
+        names = list(columns_of(self.indicators))
         data = lgb.Dataset(
             rows.values,
             label=rows.label.astype(np.float64),
@@ -45,7 +46,7 @@ class TreeFitter:
         return {
             **settings,
             "objective": "binary",
-            "monotone_constraints": [indicator.direction.monotone for indicator in self.indicators],
+            "monotone_constraints": [i.direction.monotone for i in self.indicators for _ in i.columns],
             "monotone_constraints_method": "basic",
             "deterministic": True,
             "force_row_wise": True,

@@ -90,7 +90,7 @@ def run_experiment(
         test_matrix = monthly_matrix(experiment, records, split, home=home, progress=step)
     indicators = catalogue.chosen(experiment.matrix.indicator_ids)
     rows = split_rows(
-        matrix, test_matrix, split, tuple(indicator.column for indicator in indicators), label=experiment.label.column,
+        matrix, test_matrix, split, catalogue.columns_of(indicators), label=experiment.label.column,
         sampling=Sampling(
             experiment.sampling.negative_rate, experiment.seed, by_pair=experiment.split.group == "pair"
         ),
@@ -182,13 +182,16 @@ def fit_model(
     contract = ModelContract(
         horizon_days=experiment.label.horizon_days,
         reference_income_cny=experiment.matrix.reference_income_cny,
-        columns=tuple(_column_contract(i, held.values[:, n], held.weight) for n, i in enumerate(indicators)),
+        columns=tuple(
+            _column_contract(indicator, column, held.values[:, place], held.weight)
+            for place, (indicator, column) in enumerate((i, name) for i in indicators for name in i.columns)
+        ),
         calibration=line,
         intervals=intervals,
         tiers=tier_cuts(margins(raw, line), held.weight),
         base_rate=float(np.average(held.label, weights=held.weight)),
         raw_base=float(booster.predict(train.values[:1], pred_contrib=True)[0, -1]),
-        points=_points(held, tuple(indicator.column for indicator in indicators), experiment),
+        points=_points(held, catalogue.columns_of(indicators), experiment),
         provenance=Provenance(
             experiment=experiment.name,
             experiment_digest=experiment.digest,
@@ -214,7 +217,7 @@ def _points(held: Rows, names: tuple[str, ...], experiment: Experiment) -> Point
     )
 
 
-def _column_contract(indicator: Indicator, values: Values, weight: Values) -> ColumnContract:
+def _column_contract(indicator: Indicator, column: str, values: Values, weight: Values) -> ColumnContract:
     known = ~np.isnan(values)
     if not known.any():
         typical, low, high = None, None, None
@@ -226,7 +229,7 @@ def _column_contract(indicator: Indicator, values: Values, weight: Values) -> Co
         if indicator.categories:
             typical = float(np.bincount(values[known].astype(np.int64), weights=weight[known]).argmax())
     return ColumnContract(
-        indicator=indicator.id, column=indicator.column, categories=indicator.category_codes,
+        indicator=indicator.id, column=column, categories=indicator.category_codes,
         typical=typical, low=low, high=high,
     )  # fmt: skip
 

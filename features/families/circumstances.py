@@ -6,10 +6,24 @@ from functools import partial
 
 import numpy as np
 
-from features.indicator import MISSING_IS_NAN, NO_RECORD_IS_ZERO, YES_NO, Bilingual, Direction, Family, Indicator, says
+from features.indicator import (
+    MISSING_IS_NAN,
+    NO_RECORD_IS_ZERO,
+    YES_NO,
+    Bilingual,
+    Direction,
+    Family,
+    Indicator,
+    says,
+)
+from features.settlement import days_unsettled
 from features.view import Measure, View
 
 FAMILY = Family("D", Bilingual("Circumstances and needs", "处境与需求"))
+
+ARREARS_CAP_MONTHS = 12
+MEDICAL_RATIO_CAP = 10
+UNMET_CAP_DAYS = 90
 
 
 def minors_in_affected_household(view: View) -> Measure:
@@ -25,9 +39,33 @@ def housing_loss_pending(view: View) -> Measure:
     return Measure(np.maximum(notice.any().values, scheduled.any().values), (notice, scheduled))
 
 
+def income_or_wage_arrears_months(view: View) -> Measure:
+    """Months of unpaid wages, at most 12."""
+    return Measure(view.case("wage_arrears_months"), from_case=True).capped(ARREARS_CAP_MONTHS)
+
+
+def unpaid_injury_or_medical_cost(view: View) -> Measure:
+    """Unpaid medical cost over the deployment's reference income, at most 10; the amount only, no diagnosis."""
+    unpaid = view.case("unpaid_medical_cny") / view.reference_income_cny
+    return Measure(unpaid, from_case=True).capped(MEDICAL_RATIO_CAP)
+
+
 def party_expressed_fear(view: View) -> Measure:
     """1 if a party told staff in 90 days that they fear being seriously hurt."""
     return view.conduct.of("fear_expressed").within(90).any()
+
+
+def unmet_support_request_days(view: View) -> Measure:
+    """Days since the oldest request for support that the same service has neither met nor refused; at most 90."""
+    support = view.steps.of("support_requested", "support_delivered", "support_refused")
+    return days_unsettled(support, "support_delivered", "support_refused", kind="service", cap=UNMET_CAP_DAYS)
+
+
+def alcohol_noted_at_incident(view: View) -> Measure:
+    """Share of the conduct of severity 1 or more in 180 days at which drinking was recorded; 0 without conduct."""
+    conduct = view.conduct.within(180).at_least("severity", 1)
+    drinking = conduct.at_least("alcohol", 1).count().values
+    return Measure(drinking / np.maximum(conduct.count().values, 1), (conduct,))
 
 
 _declare = partial(Indicator, family=FAMILY, unit=YES_NO, value_type="binary")
@@ -52,6 +90,23 @@ INDICATORS = (
                      "No eviction is on record", "无腾退记录"),
     ),
     _declare(
+        id="D03", measure=income_or_wage_arrears_months, title=Bilingual("Months of unpaid wages", "欠薪或断收月数"),
+        definition="wage_arrears_months; cap 12.", window="as of t", value_type="float>=0", missing=MISSING_IS_NAN,
+        direction=Direction.RAISES, source="Strain theory; Hebei labour share", unit=Bilingual("months", "个月"),
+        support=("labour_arbitration", "hardship_aid"),
+        wording=says("Wages have not been paid for {value} month(s)", "工资已拖欠{value}个月",
+                     "No wages are owed", "无拖欠工资"),
+    ),
+    _declare(
+        id="D04", measure=unpaid_injury_or_medical_cost, title=Bilingual("Unpaid medical cost", "未获偿医疗费用"),
+        definition="unpaid_medical_cny / reference_income_cny; cap 10. Amount only, no diagnosis.", window="as of t",
+        value_type="float>=0", missing=MISSING_IS_NAN, direction=Direction.RAISES,
+        source="Reasoning; medical disputes", unit=Bilingual("reference incomes", "倍参考收入"),
+        support=("hardship_aid", "legal_aid"),
+        wording=says("Unpaid medical cost, in yearly incomes: {value}", "未获偿医疗费用相当于年收入的{value}倍",
+                     "No medical cost is unpaid", "无未获偿医疗费用"),
+    ),
+    _declare(
         id="D06", measure=party_expressed_fear, title=Bilingual("A party expressed fear", "当事人表示害怕"),
         definition="1 if any party told staff they fear being seriously hurt in this dispute.",
         window="[t-90d, t)", missing=NO_RECORD_IS_ZERO, direction=Direction.RAISES,
@@ -60,5 +115,26 @@ INDICATORS = (
         wording=says("A party said in the last 90 days that they fear being seriously hurt",
                      "近90天有当事人表示害怕受到严重伤害",
                      "No expressed fear recorded in the last 90 days", "近90天无当事人表示害怕的记录"),
+    ),
+    _declare(
+        id="D07", measure=unmet_support_request_days,
+        title=Bilingual("Days a request for support is unmet", "求助未满足天数"),
+        definition="Days since the oldest support_requested not yet settled by support_delivered or support_refused "
+        "of the same service (first in first out); cap 90. Delivery lowers it: a treatment path, stated on purpose.",
+        window="as of t", value_type="float>=0", missing=NO_RECORD_IS_ZERO, direction=Direction.RAISES,
+        source="Taizhou hardship help; reasoning", unit=Bilingual("days", "天"),
+        wording=says("A request for support has been without an answer for {value} day(s)", "求助已{value}天未获答复",
+                     "No request for support is without an answer", "无未获答复的求助"),
+    ),
+    _declare(
+        id="D08", measure=alcohol_noted_at_incident, title=Bilingual("Drinking noted at conflicts", "冲突时饮酒记录"),
+        definition="Share of affirmed conduct events with severity >= 1 that have alcohol recorded; null alcohol = no; "
+        "no such event = 0.",
+        window="[t-180d, t)", value_type="float 0-1", missing=NO_RECORD_IS_ZERO, direction=Direction.RAISES,
+        source="Ganpat 2013: alcohol use by victims predicts lethality; reviews",
+        unit=Bilingual("share, 0 to 1", "比例(0至1)"), support=("mediation",),
+        wording=says("Drinking was noted at a share of {value} of the conflicts of the last 180 days",
+                     "近180天冲突中有饮酒记录的比例为{value}",
+                     "No drinking noted at a conflict in the last 180 days", "近180天冲突中无饮酒记录"),
     ),
 )  # fmt: skip

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from functools import partial
 
-from features.indicator import NO_RECORD_IS_ZERO, YES_NO, Bilingual, Direction, Family, Indicator, says
+from features.indicator import (
+    NO_RECORD_IS_ZERO,
+    YES_NO,
+    Bilingual,
+    Direction,
+    Family,
+    Indicator,
+    says,
+)
 from features.view import Measure, View
 
 FAMILY = Family("B", Bilingual("Conduct recorded in this dispute", "本纠纷中已记录的行为"))
 
 
 def verbal_altercation_count(view: View) -> Measure:
-    """Verbal altercations in 90 days."""
-    return view.conduct.of("verbal_altercation").within(90).count(cap=10)
+    """Verbal altercations in 90 days; beside it, in 30."""
+    quarrels = view.conduct.of("verbal_altercation")
+    return quarrels.within(90).count(cap=10).beside(quarrels.within(30).count(cap=10))
 
 
 def physical_contact_count(view: View) -> Measure:
-    """Pushes, shoves and blows without recorded injury in 180 days."""
-    return view.conduct.of("physical_contact").within(180).count(cap=5)
+    """Pushes, shoves and blows without recorded injury in 180 days; beside it, in 30."""
+    blows = view.conduct.of("physical_contact")
+    return blows.within(180).count(cap=5).beside(blows.within(30).count(cap=5))
 
 
 def injury_recorded(view: View) -> Measure:
@@ -26,8 +36,9 @@ def injury_recorded(view: View) -> Measure:
 
 
 def threat_to_kill_or_seriously_injure(view: View) -> Measure:
-    """Affirmed threats of severity 4 or more in 180 days."""
-    return view.conduct.of("threat").within(180).at_least("severity", 4).count(cap=3)
+    """Affirmed threats of severity 4 or more in 180 days; beside it, in 30."""
+    threats = view.conduct.of("threat").at_least("severity", 4)
+    return threats.within(180).count(cap=3).beside(threats.within(30).count(cap=3))
 
 
 def threat_specificity(view: View) -> Measure:
@@ -55,6 +66,11 @@ def strangulation_reported(view: View) -> Measure:
     return view.conduct.of("strangulation").any()
 
 
+def stalking_or_blocking(view: View) -> Measure:
+    """Following, blocking a door or road, lying in wait for the other party in 90 days."""
+    return view.conduct.of("stalking_blocking").within(90).count(cap=5)
+
+
 def breach_of_order_or_undertaking(view: View) -> Measure:
     """Breaches of an order or written undertaking in 365 days."""
     return view.conduct.of("breach_of_order").within(365).count(cap=3)
@@ -80,6 +96,7 @@ INDICATORS = (
         support=("mediation",),
         wording=says("{value} verbal altercation(s) recorded in the last 90 days", "近90天记录言语冲突{value}次",
                      "No verbal altercation recorded in the last 90 days", "近90天无言语冲突记录"),
+        further_windows=("30d",),
     ),
     _raising(
         id="B02", measure=physical_contact_count, title=Bilingual("Physical altercations", "肢体冲突次数"),
@@ -89,6 +106,7 @@ INDICATORS = (
         wording=says("{value} physical altercation(s) without injury recorded in the last 180 days",
                      "近180天记录未致伤的肢体冲突{value}次",
                      "No physical altercation recorded in the last 180 days", "近180天无肢体冲突记录"),
+        further_windows=("30d",),
     ),
     _raising(
         id="B03", measure=injury_recorded, title=Bilingual("Injury in this dispute", "本纠纷已有伤情"),
@@ -108,6 +126,7 @@ INDICATORS = (
         wording=says("{value} threat(s) to kill or seriously injure recorded in the last 180 days",
                      "近180天记录扬言杀伤{value}次",
                      "No threat to kill or seriously injure recorded in the last 180 days", "近180天无扬言杀伤记录"),
+        further_windows=("30d",),
     ),
     _raising(
         id="B05", measure=threat_specificity, title=Bilingual("How specific a threat was", "威胁具体程度"),
@@ -155,6 +174,17 @@ INDICATORS = (
         support=("follow_up_offered", "legal_aid", "protection_order_help"),
         wording=says("Choking or suffocation is on record in this dispute", "本纠纷有扼颈或窒息记录",
                      "No choking or suffocation is on record in this dispute", "本纠纷无扼颈记录"),
+    ),
+    _raising(
+        id="B10", measure=stalking_or_blocking, title=Bilingual("Following, blocking, lying in wait", "跟踪堵门"),
+        definition="Count of recorded following, blocking of door or road, lying in wait, directed at the OTHER PARTY. "
+        "Waiting at a government office is excluded by definition.",
+        window="[t-90d, t)", value_type="count cap 5", source="Campbell 2003 bivariate; Spencer meta-analysis",
+        unit=Bilingual("occurrences", "次"), support=("legal_aid",),
+        wording=says("The other party was followed, blocked or waylaid {value} time(s) in the last 90 days",
+                     "近90天记录跟踪、堵门或拦截对方{value}次",
+                     "No following, blocking or lying in wait recorded in the last 90 days",
+                     "近90天无跟踪、堵门或拦截对方的记录"),
     ),
     _raising(
         id="B11", measure=breach_of_order_or_undertaking,

@@ -20,6 +20,7 @@ from features.indicator import (
     Indicator,
     says,
 )
+from features.settlement import counterparts, days_unsettled
 from features.view import Measure, Selection, Values, View
 
 FAMILY = Family("C", Bilingual("Handling by institutions", "机构处理过程"))
@@ -29,14 +30,16 @@ REPLY_DAYS = 9
 CLOSE_DAYS = 30
 CONTACT_CAP_HOURS = 240
 OVERDUE_CAP_DAYS = 60
+UPHELD_DAYS = 365
+UNPERFORMED_CAP_DAYS = 720
 
 
 def first_contact_delay_hours(view: View) -> Measure:
     """Hours from opening to the first contact, or until now where there is none yet; at most 240."""
     contact = view.steps.of("first_contact")
-    first = contact.min(contact.column("occurred_at").astype(np.float64), empty=np.inf).values
+    first = contact.min("occurred_at", empty=np.inf).values
     until = np.minimum(first, view.spine.as_of)
-    hours = np.clip((until - view.case("opened_at")) / HOUR_US, 0, CONTACT_CAP_HOURS)
+    hours = np.minimum(np.maximum((until - view.case("opened_at")) / HOUR_US, 0), CONTACT_CAP_HOURS)
     return Measure(hours, (contact,), from_case=True).unknown_where(~view.has_handling)
 
 
@@ -47,20 +50,20 @@ def overdue_days_current_step(view: View) -> Measure:
     overdue.  Petitions count by their maximum, never by their number.
     """
     opened = view.case("opened_at")
-    reopened = _last(view.steps.of("reopened"), opened)
-    since = view.spine.as_of
-    late = [
-        np.where(_has(view, "assigned"), 0.0, (since - opened - ASSIGN_HOURS * HOUR_US) / DAY_US),
-        np.where(_has(view, "replied"), 0.0, (since - opened - REPLY_DAYS * DAY_US) / DAY_US),
-        (since - reopened - CLOSE_DAYS * DAY_US) / DAY_US,
-    ]
+    due = _last(view.steps.of("reopened"), opened) + CLOSE_DAYS * DAY_US
+    for step, since_opening in (("assigned", ASSIGN_HOURS * HOUR_US), ("replied", REPLY_DAYS * DAY_US)):
+        due = np.where(_has(view, step), due, np.minimum(due, opened + since_opening))
     owed = _unanswered_petitions(view)
-    overdue = (owed.as_of - owed.column("due_at")) / DAY_US
-    closed = view.closed_at >= 0
-    days = np.maximum.reduce([*late, owed.max(overdue).values, np.zeros(len(view))])
-    days = np.where(closed, 0.0, np.minimum(days, OVERDUE_CAP_DAYS))
-    made = owed.where(np.minimum(overdue, OVERDUE_CAP_DAYS) == days[owed.row])
+    first_due = np.minimum(due, owed.min("due_at", empty=np.inf).values)
+    overdue = np.minimum(np.maximum((view.spine.as_of - first_due) / DAY_US, 0), OVERDUE_CAP_DAYS)
+    days = np.where(view.closed_at >= 0, 0.0, overdue)
+    made = owed.where(np.minimum((owed.as_of - owed.column("due_at")) / DAY_US, OVERDUE_CAP_DAYS) == days[owed.row])
     return Measure(days, (made,), from_case=True).unknown_where(~view.has_handling & (days == 0))
+
+
+def handoff_count(view: View) -> Measure:
+    """How often the case was handed on between units, at most 8."""
+    return view.steps.of("handed_on").count(cap=8)
 
 
 def failed_mediation_count(view: View) -> Measure:
@@ -76,19 +79,55 @@ def agreement_broken(view: View) -> Measure:
     return Measure(np.maximum(broken.any().values, recurred.any().values), (broken, recurred))
 
 
+def agreement_performance_rate(view: View) -> Measure:
+    """Of the agreements whose due date has passed the share that was performed; unknown where none is due.
+
+    First in, first out: what is recorded as performed or broken settles the oldest of them that is still open.  An
+    agreement without a due date, or due at this very instant, is none of them.
+    """
+    steps = view.steps.of("mediation_agreed", "agreement_performed", "agreement_broken")
+    due = steps.where(~steps.are("mediation_agreed") | (steps.column("due_at") < steps.as_of))
+    partner = counterparts(due, "agreement_performed", "agreement_broken")
+    obligation = due.are("mediation_agreed")
+    performed = obligation & (partner >= 0) & due.are("agreement_performed")[partner]
+    obligations = due.where(obligation).count().values
+    share = due.where(performed).count().values / np.maximum(obligations, 1)
+    return Measure(share, (due.where(obligation | (partner >= 0)),)).unknown_where(obligations == 0)
+
+
+def neutral_third_party_engaged(view: View) -> Measure:
+    """1 if a neutral third party joined in 180 days, 0 if there was mediation without one, else unknown."""
+    joined = view.steps.of("neutral_party_joined").within(180)
+    engaged = joined.any().values
+    mediated = view.steps.of("mediation_agreed", "mediation_failed").within(180)
+    without = mediated.where(engaged[mediated.row] == 0)
+    return Measure(engaged, (joined, without)).unknown_where((engaged == 0) & (without.any().values == 0))
+
+
+def unperformed_judgment_days(view: View) -> Measure:
+    """Days since the oldest judgment took effect that is not performed yet, first in first out; at most 720."""
+    judgments = view.steps.of("judgment_effective", "judgment_performed")
+    return days_unsettled(judgments, "judgment_performed", cap=UNPERFORMED_CAP_DAYS)
+
+
+def adverse_decision_recent(view: View) -> Measure:
+    """1 if an adverse decision or an eviction notice took effect in 60 days."""
+    return view.steps.of("adverse_decision", "eviction_notice").within(60).any()
+
+
 def procedural_error_upheld(view: View) -> Measure:
     """1 if an error of the institution was upheld in 365 days: on review, or in answer to a petition."""
-    review = view.steps.of("error_upheld").within(365)
+    review = view.steps.of("error_upheld").within(UPHELD_DAYS)
     upheld = view.petitions.where(view.petitions.column("upheld") == 1)
     upheld = upheld.where(_answered(upheld))
     answered_at = upheld.column("answered_at")
-    recent = upheld.where((answered_at < upheld.as_of) & (answered_at >= upheld.as_of - 365 * DAY_US))
+    recent = upheld.where((answered_at < upheld.as_of) & (answered_at >= upheld.as_of - UPHELD_DAYS * DAY_US))
     return Measure(np.maximum(review.any().values, recent.any().values), (review, recent))
 
 
 def conduct_after(view: View, steps: Selection) -> Selection:
     """Affirmed conduct of severity 1 or more that occurred after the first of some steps of its landmark."""
-    first = steps.min(steps.column("occurred_at").astype(np.float64), empty=np.inf).values
+    first = steps.min("occurred_at", empty=np.inf).values
     conduct = view.conduct.at_least("severity", 1)
     return conduct.where(conduct.column("occurred_at") > first[conduct.row])
 
@@ -139,6 +178,14 @@ INDICATORS = (
                      "No deadline of the institution is overdue", "承办单位无超期环节"),
     ),
     _raising(
+        id="C03", measure=handoff_count, title=Bilingual("Times handed on", "流转次数"),
+        definition="Number of transfers between units since opening.", window="all since opening",
+        value_type="count cap 8", missing=NO_RECORD_IS_ZERO, source="Procedural justice literature",
+        unit=Bilingual("transfers", "次"), support=("supervision",),
+        wording=says("The case was handed on between units {value} time(s)", "案件在单位之间流转{value}次",
+                     "The case was not handed on between units", "案件未在单位之间流转"),
+    ),
+    _raising(
         id="C04", measure=failed_mediation_count, title=Bilingual("Mediation without agreement", "调解失败次数"),
         definition="Mediation sessions closed without agreement.", window="[t-365d, t)", value_type="count cap 4",
         missing=NO_RECORD_IS_ZERO, source="Xupu: 13 of 28 mediated cases failed outright",
@@ -156,6 +203,53 @@ INDICATORS = (
         wording=says("The conflict resumed after an agreement or closure, or the agreement was broken",
                      "达成协议或结案后矛盾复发,或协议未获履行",
                      "No broken agreement or renewed conflict is on record", "无协议反悔或矛盾复发记录"),
+    ),
+    Indicator(
+        id="C06", measure=agreement_performance_rate, family=FAMILY, direction=Direction.LOWERS,
+        title=Bilingual("Share of agreements performed", "协议履行率"),
+        definition="Obligations are mediation_agreed events with due_at < t, settled first in first out by "
+        "agreement_performed / agreement_broken; share performed; NaN if none is due.",
+        window="as of t", value_type="float 0-1", missing=MISSING_IS_NAN, source="Reasoning; Hebi follow-up visits",
+        unit=Bilingual("share, 0 to 1", "比例(0至1)"), support=("mediation",),
+        wording=says("Of the agreements that fell due, a share of {value} was performed", "已到期协议的履行比例为{value}",
+                     "No agreement that fell due was performed", "已到期协议均未履行",
+                     unknown=Bilingual("No agreement has fallen due", "尚无到期协议")),
+    ),
+    Indicator(
+        id="C07", measure=neutral_third_party_engaged, family=FAMILY, direction=Direction.LOWERS,
+        title=Bilingual("A neutral third party takes part", "中立第三方参与"),
+        definition="1 if neutral_party_joined; 0 if any mediation event (mediation_agreed or mediation_failed) in the "
+        "window without one; else NaN.",
+        window="[t-180d, t)", value_type="binary", missing=MISSING_IS_NAN,
+        source="Levine 2011: several conciliatory third parties stop violence; Ganpat 2013: absence of third parties "
+        "predicts lethality",
+        unit=YES_NO, support=("mediation",),
+        wording=says("A neutral third party joined in the last 180 days", "近180天有中立第三方参与",
+                     "Mediation of the last 180 days took place without a neutral third party",
+                     "近180天的调解无中立第三方参与",
+                     unknown=Bilingual("Neither mediation nor a neutral third party is on record in the last 180 days",
+                                       "近180天无调解或中立第三方参与记录")),
+    ),
+    _raising(
+        id="C09", measure=unperformed_judgment_days,
+        title=Bilingual("Days a judgment has not been performed", "胜诉未执行天数"),
+        definition="Days since the oldest judgment_effective not yet matched by judgment_performed (first in first "
+        "out); cap 720.",
+        window="as of t", value_type="float>=0", missing=NO_RECORD_IS_ZERO,
+        source="Luqiao under 40% repayment; Hebei law-related petitions", unit=Bilingual("days", "天"),
+        support=("enforcement_help",),
+        wording=says("A judgment has been in effect for {value} day(s) and is not performed",
+                     "生效裁判已{value}天未履行",
+                     "No unperformed judgment is on record", "无未履行的生效裁判记录"),
+    ),
+    _raising(
+        id="C10", measure=adverse_decision_recent, title=Bilingual("Recent adverse decision", "近期不利决定"),
+        definition="1 if an adverse_decision or eviction_notice took effect in the window.", window="[t-60d, t)",
+        value_type="binary", missing=NO_RECORD_IS_ZERO, source="Loss-of-option trigger; Meloy last resort",
+        unit=YES_NO, support=("legal_aid", "psychological"),
+        wording=says("A decision against a party took effect in the last 60 days: a time to offer support",
+                     "近60天有对一方不利的决定生效:宜主动提供支持",
+                     "No adverse decision took effect in the last 60 days", "近60天无不利决定生效"),
     ),
     _raising(
         id="C12", measure=procedural_error_upheld, title=Bilingual("An error of the institution was upheld", "程序瑕疵已查实"),

@@ -16,7 +16,7 @@ from features.indicator import (
     says,
 )
 from features.schema import DISPUTE_KINDS, PROXIMITIES, RELATIONS, STAKES
-from features.view import Measure, Values, View
+from features.view import Measure, View
 
 FAMILY = Family("A", Bilingual("Dispute kind and stakes", "纠纷类型与利害"))
 
@@ -44,11 +44,6 @@ KIND_NAMES = (
 )
 
 
-def _is_one_of(codes: Values, names: tuple[str, ...], allowed: tuple[str, ...]) -> Values:
-    wanted = [allowed.index(name) for name in names]
-    return np.isin(codes, wanted).astype(np.float64)
-
-
 def _stakes_include(view: View, names: tuple[str, ...]) -> Measure:
     mask = sum(1 << STAKES.index(name) for name in names)
     stakes = view.case("stakes")
@@ -64,9 +59,12 @@ def intimate_or_family_tie(view: View) -> Measure:
     """1 for partners, or for family under one roof; unknown where relation, or family's proximity, is null."""
     relation, proximity = view.case("relation"), view.case("proximity")
     family = relation == RELATIONS.index("family")
-    shared = proximity == PROXIMITIES.index("shared_dwelling")
-    tie = np.maximum(_is_one_of(relation, PARTNER_RELATIONS, RELATIONS), (family & shared).astype(np.float64))
-    return Measure(tie, from_case=True).unknown_where((relation < 0) | (family & (proximity < 0)))
+    tie = family & (proximity == PROXIMITIES.index("shared_dwelling"))
+    for partners in PARTNER_RELATIONS:
+        tie |= relation == RELATIONS.index(partners)
+    return Measure(tie.astype(np.float64), from_case=True).unknown_where(
+        (relation < 0) | (family & (proximity < 0))
+    )  # fmt: skip
 
 
 def forced_proximity(view: View) -> Measure:
@@ -108,7 +106,7 @@ def prior_same_pair_dispute(view: View) -> Measure:
 
 def recent_separation_or_divorce_filing(view: View) -> Measure:
     """1 after a separation, custody or protection-order filing, only between partners; who filed is not read."""
-    tie = intimate_or_family_tie(view).values
+    tie = view.measured(intimate_or_family_tie).values
     filed = view.steps.of(*SEPARATION_TYPES).within(180)
     between_partners = filed.where(tie[filed.row] == 1).any()
     return Measure(between_partners.values, between_partners.evidence, from_case=True).unknown_where(np.isnan(tie))

@@ -37,7 +37,7 @@ def fitted(unit_world, tmp_path_factory) -> Fitted:
         build_matrix(records, folder, workers=1)
         manifest, first = matrix_bounds(folder)
         split = last_origin(quick, first_as_of=first, known_at=records.known_at)
-    columns = tuple(indicator.column for indicator in catalogue.INDICATORS)
+    columns = catalogue.columns_of()
     rows = split_rows(folder, folder, split, columns, label="label_90", sampling=Sampling(0.1, quick.seed))
     models = tmp_path_factory.mktemp("models")
     model = fit_model(

@@ -61,8 +61,9 @@ def test_contributions_are_those_of_shap_scaled_by_the_slope(fitted):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # shap says that its output became an array
         told = shap.TreeExplainer(fitted.model.booster).shap_values(rows)
-    slope = fitted.model.contract.calibration.slope
-    assert np.allclose(explained.contributions, slope * told, atol=1e-12)
+    slope, names = fitted.model.contract.calibration.slope, fitted.model.contract.indicator_ids
+    by_indicator = [told[:, [name == each for each in names]].sum(axis=1) for name in explained.indicators]
+    assert np.allclose(explained.contributions, slope * np.column_stack(by_indicator), atol=1e-12)
 
 
 def test_base_margin_and_contributions_add_up_to_the_margin(fitted):
@@ -90,10 +91,11 @@ def test_one_row_and_many_rows_give_the_same_bits(fitted):
         assert alone.contributions[0].tolist() == together.contributions[position].tolist()
 
 
-@pytest.mark.parametrize("indicator", [i for i in catalogue.INDICATORS if i.direction.monotone])
-def test_no_indicator_moves_the_score_against_its_direction(fitted, indicator):
+@pytest.mark.parametrize("name", [name for i in catalogue.INDICATORS if i.direction.monotone for name in i.columns])
+def test_no_column_moves_the_score_against_its_direction(fitted, name):
+    indicator = catalogue.BY_ID[name[:3]]
     rows = np.repeat(fitted.test.values[:300], 2, axis=0)
-    column = fitted.model.contract.column_names.index(indicator.column)
+    column = fitted.model.contract.column_names.index(name)
     spread = np.unique(fitted.train.values[:, column][~np.isnan(fitted.train.values[:, column])])
     rows[0::2, column], rows[1::2, column] = spread.min(), spread.max()
     margin = fitted.model.margin_of_rows(rows)

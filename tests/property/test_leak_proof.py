@@ -17,7 +17,7 @@ import features.labels
 import features.loading
 import features.spine
 import features.view
-from features.clock import NEVER, format_time
+from features.clock import NEVER, format_time, visible
 from tests import rows as r
 from tests import slow_reading as slow
 from tests import worlds
@@ -85,6 +85,25 @@ def test_rows_of_every_kind_came():
 # --- mutations -------------------------------------------------------------------------------------------------------
 
 
+def pairs_by(rule):
+    """Pairs of landmarks and rows like the kernel's, by another rule of what is visible."""
+
+    def visible_pairs(offsets, known_from, known_until, dispute, as_of):
+        counts = np.diff(offsets)[dispute]
+        row = np.repeat(np.arange(len(dispute)), counts)
+        item = np.arange(len(row)) + np.repeat(offsets[dispute] - np.cumsum(counts) + counts, counts)
+        seen = rule(known_from[item], known_until[item], as_of[row])
+        return row[seen], item[seen]
+
+    return visible_pairs
+
+
+def test_the_pairs_by_the_true_rule_are_the_kernels(tmp_path, monkeypatch):
+    """Guards the mutations below: they are found for their rule, not for their form."""
+    monkeypatch.setattr("features.view.visible_pairs", pairs_by(visible))
+    check_no_leak(0, tmp_path, spine=False)
+
+
 def equal_instant(known_from, known_until, as_of):
     return (known_from <= as_of) & (known_until >= as_of)
 
@@ -136,10 +155,10 @@ def at_most_the_last(history, events):
 
 
 MUTATIONS = {
-    "a row recorded at as_of is visible": ("features.view.visible", equal_instant),
-    "a version ends at the instant of the next": ("features.view.visible", replaced_too_early),
-    "the last version counts from the start": ("features.view.visible", last_version_only),
-    "every row is visible": ("features.view.visible", everything),
+    "a row recorded at as_of is visible": ("features.view.visible_pairs", pairs_by(equal_instant)),
+    "a version ends at the instant of the next": ("features.view.visible_pairs", pairs_by(replaced_too_early)),
+    "the last version counts from the start": ("features.view.visible_pairs", pairs_by(last_version_only)),
+    "every row is visible": ("features.view.visible_pairs", pairs_by(everything)),
     "an answer is known before it is": ("features.families.handling._answered", answered_in_the_end),
     "an answer is known when it is given": ("features.families.handling._answered", without_known),
     "a closure is known before it is": ("features.loading._PRIORS", LATER_CLOSURE),

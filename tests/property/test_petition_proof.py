@@ -127,14 +127,15 @@ def test_the_petition_table_cannot_tell_where_it_was_lodged_or_how_high():
 def scorer():
     """A small model over every indicator, trained on noise in which every column tells something."""
     rng = np.random.default_rng(3)
-    rows = rng.integers(0, 2, (600, len(catalogue.INDICATORS))).astype(float)
-    overdue, upheld = (list(catalogue.BY_ID).index(name) for name in ("C02", "C12"))
+    rows = rng.integers(0, 2, (600, len(catalogue.columns_of()))).astype(float)
+    names = [r.short(column) for column in catalogue.columns_of()]
+    overdue, upheld = (names.index(name) for name in ("C02", "C12"))
     rows[:, overdue] *= rng.random(600) * 60
     target = rng.random(600) < 1 / (1 + np.exp(6 - rows.clip(max=1).sum(axis=1) / 5 - 2 * rows[:, upheld]))
     settings = {"num_leaves": 4, "min_data_in_leaf": 5, "seed": 1, "num_threads": 1, "verbosity": -1}
     settings |= {"deterministic": True, "objective": "binary", "feature_fraction": 0.3}
     booster = lgb.train(settings, lgb.Dataset(rows, target), num_boost_round=80)
-    split = dict(zip(catalogue.BY_ID, booster.feature_importance(), strict=True))
+    split = dict(zip(names, booster.feature_importance(), strict=True))
     assert split["C02"] > 0
     assert split["C12"] > 0
     scale = {
@@ -146,8 +147,8 @@ def scorer():
     contract = ModelContract(
         horizon_days=90, reference_income_cny=40_000.0, base_rate=1e-3, raw_base=-3.0, **scale,
         columns=tuple(
-            ColumnContract(indicator=one.id, column=one.column, categories=one.category_codes, typical=0, low=0, high=3)
-            for one in catalogue.INDICATORS
+            ColumnContract(indicator=one.id, column=name, categories=one.category_codes, typical=0, low=0, high=3)
+            for one in catalogue.INDICATORS for name in one.columns
         ),
         points=PointsContract(items=default_items(), **scale),
         provenance=Provenance(

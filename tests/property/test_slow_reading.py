@@ -7,13 +7,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from features.case_export import case_record as exported_record
-from features.catalogue import INDICATORS
+from features.catalogue import INDICATORS, columns_of
 from features.records import read_records
 from tests import rows as r
 from tests import slow_reading as slow
 from tests import worlds
 
-NAMES = [indicator.id for indicator in INDICATORS]
+NAMES = [r.short(column) for column in columns_of()]
 
 
 def right(values):
@@ -44,14 +44,15 @@ def test_default_spine_labels_and_every_indicator(tmp_path, seed):
 def test_the_worlds_show_every_indicator_at_work():
     """Guards the test above: of every indicator several values come up, and of most that can be unknown, that too."""
     rng = random.Random(0)
-    tables = worlds.world(rng, disputes=30)
+    tables = worlds.world(rng, disputes=40)
     seen = {name: set() for name in NAMES}
     for name in worlds.names(tables):
         for as_of in {worlds.interesting_time(rng, tables) for _ in range(12)}:
             if slow.visible_dispute(tables, name, as_of) is not None:
                 for indicator, value in slow.Reading(tables, name, as_of).values(NAMES).items():
                     seen[indicator].add(repr(value))
-    assert {indicator for indicator, values in seen.items() if len(values) < 2} == set()
+    drawn = {"B04__30d"}  # a threat to kill of the last month is too rare for these worlds: the drawn cases have it
+    assert {indicator for indicator, values in seen.items() if len(values) < 2} - drawn == set()
     unknown = {one.id for one in INDICATORS if one.missing.startswith("missing = NaN")}
     rare = {"C02"}  # unknown only in the first four hours: the drawn cases have it
     assert {indicator for indicator, values in seen.items() if "nan" in values} >= unknown - rare

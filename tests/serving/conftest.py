@@ -29,7 +29,7 @@ from training.artifact.store import load_champion, write_champion
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "data_samples" / "neighbourhood"
-SEED = 20240601
+SEED = 20240602
 MIDDLE, LATE = "2020-05-20T09:00:00+08:00", "2021-01-02T00:00:00+08:00"
 SCORE_ALL = """
 import sys
@@ -50,7 +50,7 @@ def _landmarks(folder):
     with read_records(SAMPLES) as records:
         manifest = build_matrix(records, folder, as_of="spine", workers=1)
     parts = sorted((folder / "matrix").glob("part-*.parquet"))
-    names = [indicator.column for indicator in catalogue.INDICATORS]
+    names = list(catalogue.columns_of())
     tables = [pq.read_table(part) for part in parts]
     values = np.concatenate([np.column_stack([t[name].to_numpy() for name in names]) for t in tables if len(t)])
     disputes = np.concatenate([t["dispute_id"].to_numpy(zero_copy_only=False) for t in tables if len(t)])
@@ -58,23 +58,23 @@ def _landmarks(folder):
 
 
 def _rows(values, pair):
-    """Training rows: the sample landmarks, every 25th cell drawn anew, labels that follow every indicator."""
+    """Training rows: the sample landmarks, every 12th cell drawn anew, labels that follow every indicator."""
     from features import catalogue
     from training.rows import Rows
 
     rng = np.random.default_rng(SEED)
     risk = np.full(len(values), -4.0)
-    for column, indicator in enumerate(catalogue.INDICATORS):
+    for column, indicator in enumerate(one for one in catalogue.INDICATORS for _ in one.columns):
         known = np.unique(values[~np.isnan(values[:, column]), column])
         levels = range(len(indicator.categories)) if indicator.categories else [0.0, 1.0, 2.0, *known]
         drawn = rng.choice(np.array([*levels, np.nan]), len(values))
-        values[:, column] = np.where(rng.random(len(values)) < 0.04, drawn, values[:, column])
+        values[:, column] = np.where(rng.random(len(values)) < 0.08, drawn, values[:, column])
         spread = np.nan_to_num(values[:, column]) / max(1.0, np.nanmax(values[:, column]))
         risk += spread * indicator.direction.monotone if indicator.direction.monotone else 0.5 * spread
     label = (rng.random(len(values)) < 1 / (1 + np.exp(-risk))).astype(np.int8)
     never = np.full(len(values), np.iinfo(np.int64).max)
     weight = np.where(label == 1, 1.0, 10.0)
-    rows = Rows(values, pair, pair, np.zeros(len(values), np.int64), never, label, weight)
+    rows = Rows(values, pair, pair, np.zeros(len(values), np.int64), never, label, weight, np.ones(len(values)))
     return SimpleNamespace(train=rows, calibration=rows)  # what fit_model reads of a split
 
 

@@ -88,13 +88,15 @@ def test_contributions_add_up_and_are_those_of_the_trees(by_batch, model):
 
         case = parse_case(plain_case(SAMPLES, dispute_id, as_of), now_us=now_us())
         view = View(case_history(case), spine_of_one(case.as_of), reference_income_cny=model.contract.reference_income_cny)  # fmt: skip
-        measures = {i.column: i.measure(view).values for i in catalogue.INDICATORS}
-        rows = np.column_stack([measures[name] for name in names])
+        values = catalogue.values_of(catalogue.measure_all(view, catalogue.INDICATORS))
+        rows = values[:, [catalogue.columns_of().index(name) for name in names]]
         direct = model.booster.predict(rows, pred_contrib=True)[0]
         assert one["base_margin"] == calibration.intercept + calibration.slope * (
             direct[-1] + calibration.log_sampling_rate
         )
-        raw = dict(zip([column.indicator for column in model.contract.columns], direct[:-1], strict=True))
+        raw = dict.fromkeys(model.contract.indicator_ids, 0.0)
+        for name, value in zip(model.contract.indicator_ids, direct[:-1], strict=True):
+            raw[name] += value
         listed = {reason["indicator"] for reason in one["reasons"]}
         assert parts == [calibration.slope * raw[reason["indicator"]] for reason in one["reasons"]]
         unlisted = math.fsum(calibration.slope * value for name, value in raw.items() if name not in listed)

@@ -17,6 +17,58 @@ CHILDREN  Nothing said is unknown; a party may say no, and later yes.
     03-01 09:00   0
     03-01 09:00+  1
 
+WAGES  Months without wages: nothing said is unknown, and beyond a year they are a year.
+    what     happened     known        details
+    opened   01-01 09:00
+    dispute  01-01 09:00  02-01 09:00  wage_arrears_months=2.5
+    dispute  01-01 09:00  03-01 09:00  wage_arrears_months=12
+    dispute  01-01 09:00  04-01 09:00  wage_arrears_months=14
+    dispute  01-01 09:00  05-01 09:00  wage_arrears_months=0
+
+    asked at      D03
+    02-01 09:00   ?
+    02-01 09:00+  2.5
+    03-01 09:00   2.5
+    03-02 09:00   12
+    04-02 09:00   12    capped
+    05-02 09:00   0
+
+HOSPITAL  A bill of one reference income (40,000), of ten, of more; and settled.
+    what     happened     known        details
+    opened   01-01 09:00
+    dispute  01-01 09:00  02-01 09:00  unpaid_medical_cny=40000
+    dispute  01-01 09:00  03-01 09:00  unpaid_medical_cny=400000
+    dispute  01-01 09:00  04-01 09:00  unpaid_medical_cny=440000
+    dispute  01-01 09:00  05-01 09:00  unpaid_medical_cny=0
+
+    asked at      D04
+    02-01 09:00   ?
+    02-01 09:00+  1
+    03-02 09:00   10
+    04-02 09:00   10    capped
+    05-02 09:00   0
+
+DRINKING  One of three conflicts; a fear is no conflict, a denial counts for nothing, and nobody asked is no.
+    what                   happened     known        details
+    opened                 01-01 09:00
+    E1 verbal_altercation  03-01 10:00               drunk
+    E2 physical_contact    03-05 10:00
+    E3 fear_expressed      03-06 10:00               drunk
+    E4 threat              03-07 10:00               drunk denied
+    E5 property_damage     03-08 10:00               alcohol=false
+    E6 physical_contact    03-05 12:00  03-12 10:00  drunk police_110
+
+    asked at      D08
+    03-01 10:00   0
+    03-01 10:00+  1
+    03-06 10:00   0.5
+    03-12 10:00   0.3333333333
+    03-12 10:00+  0.6666666667   the second report of E2 says so
+    08-28 10:00   0.6666666667
+    08-28 10:00+  0.5            E1 is out
+    09-01 10:00+  0              E2 and E6 are out, by the first of them
+    2025-03-01 10:00   0
+
 NOTICE  A notice to leave counts for 30 days.
     what                happened     known        details
     opened              01-01 09:00
@@ -84,6 +136,15 @@ EACH-DATE  Five kinds of known dates, one after the other; a judgment's date is 
     05-31 09:00  1
     06-30 09:00  0
 
+HEARING-TOLD-LATE  A hearing of 10 March, of which we hear five days before.
+    what                  happened     known        details
+    opened                01-01 09:00
+    E1 hearing_scheduled  02-01 09:00  03-05 09:00  scheduled_at=03-10T09:00
+
+    asked at      E09
+    03-05 09:00   0
+    03-05 09:00+  1
+
 FEAR  A party says that they fear for their life: for 90 days.
     what                happened     known        details
     opened              01-01 09:00
@@ -103,6 +164,96 @@ QUIET  Nothing happened: 365 days since the last conflict, no load, and an age.
     01-02 09:00   365  0    0    0.6931472  0     log(1 + 1 day)
     01-08 09:00   365  0    0    2.0794415  0     log(8)
     12-31 09:00   365  0    0    5.9026333  0     log(366)
+
+REGISTERED-EARLIER  It was opened a day earlier, says the second version.
+    what     happened     known        details
+    opened   01-02 09:00
+    dispute  01-01 09:00  02-01 09:00
+
+    asked at      E06
+    02-01 09:00   3.4339872    log(31)
+    02-01 09:00+  3.4657359    log(32)
+
+FASTER  Two conflicts in three months, then three in one; a denied one, one of severity 0, a second report add nothing.
+    what                    happened          known        details
+    opened                  2023-06-01 09:00
+    E1 verbal_altercation   01-10 10:00
+    E2 verbal_altercation   02-10 10:00
+    E3 physical_contact     03-20 10:00
+    E4 verbal_altercation   03-25 10:00
+    E5 threat               03-25 10:00       03-28 10:00
+    E6 weapon               03-26 10:00                    denied
+    E7 verbal_altercation   03-26 10:00                    severity=0
+    E8 physical_contact     03-21 10:00                    police_110
+
+    asked at      E02
+    03-28 10:00   0.7621401     2 and 2 of 90 days: log(2.5 / (2/3 + 1/2))
+    03-28 10:00+  1.0986123     the threat is known: log(3.5 / (2/3 + 1/2)) = log 3
+    04-19 10:00   1.0986123     E3 is 30 days old: still of the last 30
+    04-19 10:00+  0.5108256     2 and 3: log(2.5 / 1.5)
+    05-09 10:00   -1.4663371    0 and 5: E1 is 120 days old: log(0.5 / (5/3 + 1/2))
+    05-09 10:00+  -1.2992830    0 and 4: log(0.5 / (4/3 + 1/2))
+    12-01 10:00   0             quiet, and quiet before
+
+BURST  Nothing for months, then much at once: cut at 2.
+    what                   happened          known  details
+    opened                 2023-06-01 09:00
+    E1 physical_contact    03-01 10:00
+    E2 physical_contact    03-05 10:00
+    E3 physical_contact    03-09 10:00
+    E4 physical_contact    03-13 10:00
+
+    asked at      E02
+    03-10 10:00   1.9459101     log(3.5 / 0.5)
+    03-14 10:00   2             log(4.5 / 0.5) is 2.2
+
+YOUNG  Until 30 days after opening there is nothing to compare with; then only what lies after opening is.
+    what                   happened          known        details
+    opened                 01-01 09:00
+    E1 physical_contact    2023-12-20 10:00  01-01 09:00
+    E2 verbal_altercation  01-01 09:00
+    E3 physical_contact    01-02 09:00
+    E4 property_damage     02-10 10:00
+
+    asked at      E02
+    01-10 09:00   ?
+    01-31 09:00   ?             30 days to the microsecond: no time lies before them
+    01-31 09:00+  -2            one conflict in a microsecond: cut at -2
+    02-15 09:00   -1.0986123    1 and 2 in 15 days, which is 4 in 30: log(1.5 / 4.5)
+    02-20 09:00   -0.8472979    1 and 2 in 20 days: log(1.5 / 3.5)
+
+TREND  The last three conflicts, of which we know the gravest two days late.
+    what                   happened     known        details
+    opened                 01-01 09:00
+    E1 verbal_altercation  02-01 10:00
+    E2 property_damage     02-05 10:00
+    E3 weapon              02-10 10:00  02-12 10:00
+    E4 fear_expressed      02-11 10:00
+    E5 weapon              02-11 10:00               denied
+    E6 verbal_altercation  02-20 10:00
+    E7 verbal_altercation  02-21 10:00               police_110
+
+    asked at      E03
+    02-12 10:00   0      two conflicts
+    02-12 10:00+  2      (5 - 1) / 2
+    02-20 10:00+  -0.5   (1 - 2) / 2
+    02-22 10:00   -0.5   the second report is no further conflict
+    08-03 10:00   -0.5   the third last is 180 days old
+    08-03 10:00+  0
+
+ONE-EVENING  All at the same instant: in the order of their ids, whatever they are.
+    what                   happened     known        details
+    opened                 01-01 09:00
+    A1 weapon              03-01 10:00
+    B1 verbal_altercation  03-01 10:00
+    C1 property_damage     03-01 10:00
+    D1 injury              03-01 10:00  03-02 10:00
+    A2 threat              03-01 10:00  03-03 10:00  severity=3
+
+    asked at      E03
+    03-02 10:00   -1.5   A1, B1, C1: (2 - 5) / 2
+    03-03 10:00   1.5    B1, C1, D1: (4 - 1) / 2
+    03-04 10:00   1.5    A2 comes second of five
 
 LONG-AGO  The last conflict lies more than a year back: cut at 365, the load gone.
     what                 happened     known        details
@@ -152,6 +303,16 @@ CLOSED-TWICE  Each conflict after a closure that was known is a relapse, and so 
     2025-02-04 10:00   0   1    C05 looks back 365 days
     2025-02-23 10:00   0   1    365 days after the threat of 24 February 2024
     2025-02-23 10:00+  0   0
+
+REOPENED-ONCE  Reopened after 19 days, and nothing else: a relapse for 180 days.
+    what         happened     known        details
+    opened       01-01 09:00
+    E1 closed    02-01 10:00
+    E2 reopened  02-20 10:00
+
+    asked at      E07
+    08-18 10:00   1
+    08-18 10:00+  0
 
 AT-CLOSURE  What happens at the very instant of the closure is not after it.
     what                 happened     known  details

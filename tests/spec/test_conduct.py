@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.spec.drawn import Answers, draw, questions
+from tests.spec.drawn import Answers, draw, moment, questions
 
 PAGE = draw("""
 QUARREL  A quarrel counts from a microsecond after it is known, for 90 days.
@@ -29,6 +29,35 @@ TOLD-LATE  A threat to kill, told two days later.
     05-30 10:00+  1    0    90 days for how specific it was
     08-28 10:00   1    0    180 days for the threat itself
     08-28 10:00+  0    0
+
+IN-A-MONTH  A quarrel, blows and a threat to kill; beside the whole window, the last thirty days.
+    what                   happened     known        details
+    opened                 01-01 09:00
+    E1 verbal_altercation  03-01 10:00  03-02 10:00
+    E2 physical_contact    03-01 10:00  03-02 10:00
+    E3 threat              03-01 10:00  03-02 10:00  severity=4
+    E4 threat              03-05 10:00               severity=3
+
+    asked at      B01  B01__30d  B02  B02__30d  B04  B04__30d
+    03-02 10:00   0    0         0    0         0    0         known at this very instant
+    03-02 10:00+  1    1         1    1         1    1
+    03-31 10:00   1    1         1    1         1    1         thirty days old to the microsecond
+    03-31 10:00+  1    0         1    0         1    0         the vague threat of 03-05 is none to kill
+
+ALL-TOLD-LATE  Seven things of one morning, of which we hear nine days later.
+    what                       happened     known        details
+    opened                     01-01 09:00
+    E1 injury                  03-01 10:00  03-10 10:00
+    E2 arson_explosive_poison  03-01 10:00  03-10 10:00
+    E3 property_damage         03-01 10:00  03-10 10:00
+    E4 strangulation           03-01 10:00  03-10 10:00
+    E5 breach_of_order         03-01 10:00  03-10 10:00
+    E6 self_harm_statement     03-01 10:00  03-10 10:00
+    E7 last_resort_statement   03-01 10:00  03-10 10:00
+
+    asked at      B03  B07  B08  B09  B11  B12  B13  E05
+    03-10 10:00   0    0    0    0    0    0    0    0
+    03-31 10:00   1    1    1    1    1    1    1    11    (4 + 5 + 2 + 5 + 3 + 0 + 3) / 2
 
 KNOWN-TOO-LATE  A quarrel of which we hear when its window has passed.
     what                   happened     known        details
@@ -263,6 +292,40 @@ CAPS  Counts are cut at 10, 5, 5 and 3.
     02-01 10:30   10   5    5    3
     02-02 00:00   10   5    5    3
 
+WAYLAID  Followed, their door blocked: once however many tell of it, for 90 days; also where its severity is given as 0.
+    what                  happened     known        details
+    opened                01-01 09:00
+    E1 stalking_blocking  03-01 10:00  03-01 12:00  grid
+    E2 stalking_blocking  03-02 10:00               police_110
+    E3 stalking_blocking  03-03 10:00               sector
+    E4 stalking_blocking  03-10 10:00               severity=0
+    E5 stalking_blocking  03-12 10:00               denied
+
+    asked at      B10
+    03-01 12:00   0
+    03-01 12:00+  1
+    03-02 10:00+  1    told twice
+    03-03 10:00+  2    48 hours after the first: another
+    03-15 10:00   3
+    05-30 10:00   3
+    05-30 10:00+  2    E1 is out, and E2 with it
+    06-08 10:00   1
+    06-08 10:00+  0
+
+BLOCKED-DAILY  Six mornings at the door: cut at five.
+    what                  happened     known  details
+    opened                01-01 09:00
+    E1 stalking_blocking  03-01 10:00
+    E2 stalking_blocking  03-02 10:00
+    E3 stalking_blocking  03-03 10:00
+    E4 stalking_blocking  03-04 10:00
+    E5 stalking_blocking  03-05 10:00
+    E6 stalking_blocking  03-06 10:00
+
+    asked at      B10
+    03-04 12:00   4
+    03-10 10:00   5
+
 CORRECTED  A knife turns out to have been a shove: each landmark keeps what was known then.
     what                 happened     known        details
     opened               01-01 09:00
@@ -304,12 +367,19 @@ BEFORE-OPENING  An injury before the dispute was registered is on record in it a
 """)
 
 
+def moved_weapon():
+    """The two versions of one event, noted first in one dispute and later in another."""
+    drawn = [row for row in PAGE.tables["events"] if row["dispute_id"] == "WITHDRAWN-AND-BACK"][:2]
+    first, last = ({**row, "event_id": "MOVED", "withdrawn": None} for row in drawn)
+    last["recorded_at"] = moment("03-20 10:00")
+    return [{**first, "dispute_id": "BEFORE-OPENING"}, {**last, "dispute_id": "WRONG-DISPUTE"}]
+
+
+PAGE.tables["events"] += moved_weapon()
+
+
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory):
-    moved = [row for row in PAGE.tables["events"] if row["dispute_id"] == "WITHDRAWN-AND-BACK"][:2]
-    first, last = ({**row, "event_id": "MOVED", "withdrawn": None} for row in moved)
-    last["recorded_at"] = draw("X\n    opened  03-20 10:00").tables["disputes"][0]["opened_at"]
-    PAGE.tables["events"] += [{**first, "dispute_id": "BEFORE-OPENING"}, {**last, "dispute_id": "WRONG-DISPUTE"}]
     return Answers(PAGE, tmp_path_factory.mktemp("conduct"))
 
 

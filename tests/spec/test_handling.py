@@ -245,6 +245,15 @@ MEDIATION-FAILS  Each session of a year without agreement, four at most.
     2025-01-31 09:00   4
     2025-02-07 09:00+  3    two are out: 366 days make this leap year
 
+FAILED-ONCE  A single session, which counts for 365 days.
+    what                 happened     known        details
+    opened               01-01 09:00
+    E1 mediation_failed  02-08 09:00
+
+    asked at           C04
+    2025-02-07 09:00   1
+    2025-02-07 09:00+  0
+
 AGREED  Conflict after an agreement: counted once the agreement and the conflict are known.
     what                    happened     known        details
     opened                  01-01 09:00
@@ -279,6 +288,74 @@ PEACE-KEPT  Agreed, and then only a fear, a denied threat, a quarrel of before t
 
     asked at      C05
     03-01 09:00   0
+
+HANDED-ON  Each transfer counts, however long ago; eight at most.
+    what          happened          known             details
+    opened        2021-01-01 09:00
+    E1 handed_on  2021-01-05 09:00  2021-01-07 09:00
+    E2 handed_on  2021-02-05 09:00
+    E3 handed_on  2021-03-05 09:00
+    E3 handed_on  2021-03-05 09:00  2021-04-05 09:00  withdrawn
+    E4 handed_on  2023-05-05 09:00
+    E5 handed_on  2023-05-06 09:00
+    E6 handed_on  2023-05-07 09:00
+    E7 handed_on  2023-05-08 09:00
+    E8 handed_on  2023-05-09 09:00
+    E9 handed_on  2023-05-10 09:00
+    F1 handed_on  2023-05-11 09:00
+
+    asked at           C03
+    2021-01-07 09:00   0
+    2021-01-07 09:00+  1
+    2021-04-05 09:00   3
+    2021-04-05 09:00+  2    the third was a slip
+    2023-05-11 09:00   8
+    2023-05-12 09:00   8    nine, capped at eight
+
+NEUTRAL  Somebody neutral joins, which we learn four days later; a mediation of April outlasts them in the window.
+    what                     happened     known        details
+    opened                   01-01 09:00
+    E1 neutral_party_joined  03-01 09:00  03-05 09:00
+    E2 mediation_failed      04-01 09:00
+
+    asked at      C07
+    03-05 09:00   ?    neither mediation nor anybody neutral
+    03-05 09:00+  1
+    04-02 09:00   1
+    08-28 09:00   1    180 days
+    08-28 09:00+  0    mediation without anybody neutral
+    09-28 09:00   0
+    09-28 09:00+  ?
+
+MEDIATED-ALONE  Two sides and no third: an agreement is a mediation too, its performance and a closure are not.
+    what                    happened     known        details
+    opened                  01-01 09:00
+    E1 agreement_performed  01-10 09:00
+    E2 closed               01-12 09:00
+    E3 mediation_agreed     02-01 09:00  02-02 09:00
+
+    asked at      C07
+    02-02 09:00   ?
+    02-02 09:00+  0
+    07-30 09:00   0
+    07-30 09:00+  ?
+
+ADVERSE  A decision against one side took effect on 1 March, a notice to leave on 1 June; each counts for 60 days.
+    what                   happened     known        details
+    opened                 01-01 09:00
+    E1 judgment_effective  02-01 09:00
+    E2 adverse_decision    03-01 10:00  03-04 10:00
+    E3 eviction_notice     06-01 10:00
+
+    asked at      C10
+    03-04 10:00   0    a judgment is no adverse decision
+    03-04 10:00+  1
+    04-30 10:00   1
+    04-30 10:00+  0
+    06-01 10:00   0    it takes effect at this very instant
+    06-01 10:00+  1
+    07-31 10:00   1
+    07-31 10:00+  0
 
 OLD-AGREEMENT  The agreement lies more than a year back, the conflict does not.
     what                    happened          known        details

@@ -64,6 +64,15 @@ WORKMATES  One worksite.
     asked at     A01  A02  A03
     02-01 09:00  3    0    1
 
+SHARED-YARD  Whether they must meet comes with the second version.
+    what     happened     known        details
+    opened   01-01 09:00
+    dispute  01-01 09:00  02-01 09:00  proximity=adjoining
+
+    asked at      A03
+    02-01 09:00   ?
+    02-01 09:00+  1
+
 LEARNED-LATER  The relation comes with the second version, the stakes with the third, and the fourth takes one back.
     what     happened     known        details
     opened   01-01 09:00  01-02 09:00  kind=other

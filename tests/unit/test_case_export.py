@@ -3,6 +3,7 @@
 import pytest
 
 from features.case_export import case_record
+from features.case_text import case_text
 from features.case_view import case_timeline
 from features.clock import format_time
 from features.errors import MissingInput
@@ -76,7 +77,7 @@ def test_the_timeline_shows_what_was_known_beside_the_values(records):
     values = {one.column[:3]: one for one in shown.values}
     assert (values["B06"].value, values["B06"].evidence) == (1, ("E1",))
     assert values["D01"].value is None
-    assert "weapon" in shown.to_text()
+    assert "weapon" in case_text(shown)
 
 
 def prior(recorded, **changes):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import subprocess
 import sys
 from pathlib import Path
@@ -101,3 +102,26 @@ def test_no_host_of_a_package_registry_is_named_anywhere():
             continue
         text = path.read_text("utf-8", errors="ignore")
         assert not [word for word in forbidden if word in text], name
+
+
+COMPILED = [path for path in MODULES if "features.compiled import" in path.read_text("utf-8")]
+
+
+@pytest.mark.parametrize("path", COMPILED, ids=lambda path: path.name)
+def test_compiled_loops_use_nothing_of_another_module_but_numpy(path):
+    """Numba keeps compiled code by the file of the loop alone: a rule changed in another file would go unseen."""
+    tree = ast.parse(path.read_text("utf-8"))
+    own = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    own |= {target.id for node in tree.body if isinstance(node, ast.Assign) for target in node.targets}
+    loops = [node for node in tree.body if isinstance(node, ast.FunctionDef) and is_compiled(node)]
+    assert loops
+    for loop in loops:
+        body = [node for statement in loop.body for node in ast.walk(statement) if isinstance(node, ast.Name)]
+        local = {name.id for name in body if isinstance(name.ctx, ast.Store)} | {each.arg for each in loop.args.args}
+        foreign = {name.id for name in body} - local - own - {"np"} - set(dir(builtins))
+        assert not foreign, f"{loop.name} uses {foreign}"
+
+
+def is_compiled(function: ast.FunctionDef) -> bool:
+    names = {each.id for each in function.decorator_list if isinstance(each, ast.Name)}
+    return bool(names & {"compiled", "compilable"})

@@ -105,6 +105,11 @@ class ModelContract(Frozen):
         return tuple(column.column for column in self.columns)
 
     @property
+    def own_columns(self) -> dict[str, ColumnContract]:
+        """The own column of each indicator, the one whose value is shown: the first, before further windows."""
+        return {column.indicator: column for column in reversed(self.columns)}
+
+    @property
     def indicator_ids(self) -> tuple[str, ...]:
         """The indicators behind the columns, in column order."""
         return tuple(column.indicator for column in self.columns)

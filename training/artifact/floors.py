@@ -81,8 +81,8 @@ def read_facts(view: View) -> Facts:
     thin = _thin(view)
     floors = {
         "F1": _acute_preparation(view),
-        "F2": _either(strangulation_reported(view), breach_of_order_or_undertaking(view)),
-        "F3": self_harm_statement_recorded(view),
+        "F2": _either(view.measured(strangulation_reported), view.measured(breach_of_order_or_undertaking)),
+        "F3": view.measured(self_harm_statement_recorded),
         "F4": view.conduct.of("fear_expressed").within(ACUTE_DAYS).any(),
         "F5": Measure(thin.astype(np.float64), from_case=True),
     }

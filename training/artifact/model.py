@@ -48,6 +48,7 @@ class RiskModel:
         self.digest = digest
         self.classes_ = np.array([0, 1])
         self.indicators = tuple(dict.fromkeys(contract.indicator_ids))
+        self.own_columns = contract.own_columns
         self._groups = np.array([self.indicators.index(name) for name in contract.indicator_ids])
 
     @property
