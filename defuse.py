@@ -7,16 +7,15 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from features.errors import UserError
+from features.progress import Report, reporting
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 RECORDS = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -42,27 +41,6 @@ class Verbs(click.Group):
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Score dispute cases, never people, so that help reaches the right case sooner."""
-
-
-class _Reporter:
-    """Shows the stages of long work on stderr; called as ``report(stage, share done)``."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._tasks: dict[str, TaskID] = {}
-
-    def __call__(self, stage: str, done: float) -> None:
-        if stage not in self._tasks:
-            self._tasks[stage] = self._progress.add_task(stage, total=1.0)
-        self._progress.update(self._tasks[stage], completed=done)
-
-
-@contextmanager
-def reporting() -> Iterator[_Reporter]:
-    """A progress display on stderr for the stages of long work."""
-    columns = (TextColumn("{task.description:>26}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        yield _Reporter(progress)
 
 
 def show(record: dict[str, Any], *, json_output: bool, text: str) -> None:
@@ -183,45 +161,76 @@ def _validation_text(found: Any) -> str:
 @click.option("--as-known-at", help="Build what the records knew at this time.")
 @click.option("--explain", metavar="ID", help="Print the definition of an indicator, such as B04.")
 @click.option("--case", "dispute_id", metavar="DISPUTE", help="Print one dispute's timeline beside its values.")
+@click.option(
+    "--profile", "matrix", type=FOLDER, help="Write profile.html and profile.json of a built matrix into its folder."
+)
 @click.option("--workers", type=click.IntRange(1), help="Processes.  [default: all cores]")
 @click.option("--strict", is_flag=True, help="Stop at any bad row.")
 @as_json
 def features(
     records: Path | None, out: Path | None, as_of: str, as_known_at: str | None, explain: str | None,
-    dispute_id: str | None, workers: int | None, strict: bool, json_output: bool,
+    dispute_id: str | None, matrix: Path | None, workers: int | None, strict: bool, json_output: bool,
 ) -> None:  # fmt: skip
-    """Build the feature matrix of RECORDS in OUT; or explain an indicator, or show one case."""
-    from features import catalogue  # noqa: PLC0415
+    """Build the feature matrix of RECORDS in OUT; or explain an indicator, show one case, or profile a matrix.
+
+    A build that was stopped or killed goes on where it was, by the same command.
+    For --profile, RECORDS are those the matrix was built from; without them shares by channel are not told.
+    """
     from features.clock import parse_time  # noqa: PLC0415
 
     if explain is not None:
-        (indicator,) = catalogue.chosen([explain])
-        declared = indicator.declaration()
-        show(declared, json_output=json_output, text="\n".join(f"{key}: {value}" for key, value in declared.items()))
+        _explain(explain, json_output=json_output)
+        return
+    if matrix is not None:
+        _profile(matrix, records, strict=strict, json_output=json_output)
         return
     if records is None:
         raise UserError("name the RECORDS folder (see defuse features --help)")
     if dispute_id is not None:
-        _show_case(records, dispute_id, parse_time(as_of), json_output=json_output)
+        _show_case(records, dispute_id, as_of, json_output=json_output)
         return
     if out is None:
         raise UserError("name the folder OUT to write the matrix to")
     from features.matrix import build_matrix  # noqa: PLC0415
 
     known_at = None if as_known_at is None else parse_time(as_known_at)
-    with reporting() as report, _open(records, strict=strict) as opened:
+    with reporting() as report, _open(records, strict=strict, report=report) as opened:
         manifest = build_matrix(opened, out, as_of=as_of, as_known_at=known_at, workers=workers, progress=report)
     labels = ", ".join(f"{count:,} {state.replace('_', ' ')}" for state, count in manifest["labels"].items())
     text = f"{manifest['rows']:,} rows of {manifest['disputes']:,} disputes in {out}; labels: {labels}"
     show(manifest, json_output=json_output, text=text)
 
 
-def _show_case(records: Path, dispute_id: str, as_of: int, *, json_output: bool) -> None:
-    from features.case_view import case_timeline  # noqa: PLC0415
+def _explain(name: str, *, json_output: bool) -> None:
+    from features.explanation import explanation, find_row  # noqa: PLC0415
 
+    row = find_row(name)
+    show(row.declaration(), json_output=json_output, text=explanation(row))
+
+
+def _show_case(records: Path, dispute_id: str, as_of: str, *, json_output: bool) -> None:
+    from features.case_text import case_text, timeline_of  # noqa: PLC0415
+    from features.clock import parse_time  # noqa: PLC0415
+
+    if as_of == "spine":
+        raise UserError("--case needs the time to look from: --as-of T, like 2024-05-01T09:30:00+08:00")
     with _open(records) as opened:
-        timeline = case_timeline(opened, dispute_id, as_of=as_of)
-    show(timeline.to_record(), json_output=json_output, text=timeline.to_text())
+        timeline = timeline_of(opened, dispute_id, as_of=parse_time(as_of))
+    show(timeline.to_record(), json_output=json_output, text=case_text(timeline))
+
+
+def _profile(matrix: Path, records: Path | None, *, strict: bool, json_output: bool) -> None:
+    from features.profile import profile_matrix  # noqa: PLC0415
+    from training.profile_page import profile_text, write_profile  # noqa: PLC0415
+
+    with reporting() as report, ExitStack() as stack:
+        opened = stack.enter_context(_open(records, strict=strict, report=report)) if records else None
+        profile = profile_matrix(matrix, records=opened, progress=report)
+        report("page", 0.0)
+        files = write_profile(profile, out=matrix)
+        report("page", 1.0)
+    record = {"html": str(files.html), "json": str(files.json)} | profile.model_dump(include={"warnings"}, mode="json")
+    show(record, json_output=json_output, text=profile_text(profile, files))
 
 
 @main.command()
@@ -240,12 +249,17 @@ def case(records: Path, dispute_id: str, as_of: str, json_output: bool) -> None:
 
 
 @contextmanager
-def _open(path: Path, *, strict: bool = False) -> Iterator[Any]:
+def _open(path: Path, *, strict: bool = False, report: Report | None = None) -> Iterator[Any]:
     """The accepted rows of a records folder; says on stderr how many rows were left out, and where they are listed."""
     from features.records import read_records  # noqa: PLC0415
 
+    def step(_file: str, done: int, of: int) -> None:
+        if report is not None:
+            report("records", done / of)
+
     quarantine = path / QUARANTINE
-    with read_records(path, strict=strict, quarantine=quarantine) as opened:
+    with read_records(path, strict=strict, quarantine=quarantine, progress=step) as opened:
+        step("", 1, 1)
         left_out = sum(count.quarantined for count in opened.report.reconciliation.values())
         if left_out:
             click.echo(f"defuse: {left_out:,} bad row(s) left out; they are listed in {quarantine}", err=True)

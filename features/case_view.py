@@ -52,17 +52,6 @@ class CaseTimeline:
             "values": [{**one.__dict__, "evidence": list(one.evidence)} for one in self.values],
         }
 
-    def to_text(self) -> str:
-        """The same for a terminal."""
-        lines = [f"{self.dispute_id} as of {self.as_of}", "", "occurred              recorded              what"]
-        lines += [f"{row.occurred_at:<22}{row.recorded_at:<22}{row.what}  [{row.row_id}]" for row in self.timeline]
-        lines += ["", "value     indicator"]
-        for one in self.values:
-            shown = "unknown" if one.value is None else f"{one.value:g}"
-            rows = f"  [{', '.join(one.evidence)}]" if one.evidence else ""
-            lines.append(f"{shown:<10}{one.column}{rows}")
-        return "\n".join(lines)
-
 
 def case_timeline(records: Records, dispute_id: str, *, as_of: int) -> CaseTimeline:
     """The timeline and values of a dispute.  Raises MissingInput where it was not on record before ``as_of``."""

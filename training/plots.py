@@ -72,7 +72,7 @@ def _axes(title: str, *, synthetic: bool, height: float = TALL) -> tuple[Figure,
     return figure, axes
 
 
-def _svg(figure: Figure) -> bytes:
+def svg(figure: Figure) -> bytes:
     """Returns the figure as SVG with its letters as outlines and no date in it: the same record, the same bytes."""
     buffer = io.BytesIO()
     with mpl.rc_context({"svg.hashsalt": "defuse", "svg.fonttype": "path"}):
@@ -136,7 +136,7 @@ def timeline_plot(splits: Sequence[SplitFacts], *, synthetic: bool) -> bytes:
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=LOCAL, show_offset=False))
     axes.set_xlim(first - 0.02 * (last - first), last + 0.02 * (last - first))
     axes.grid(False, axis="y")
-    return _svg(figure)
+    return svg(figure)
 
 
 def _outer(splits: Sequence[SplitFacts]) -> tuple[str, str]:
@@ -170,7 +170,7 @@ def reliability_plot(bands: Sequence[Band], *, rankers: Sequence[str], synthetic
     axes.tick_params(axis="x", rotation=28)
     axes.tick_params(which="minor", length=0)
     axes.legend(fontsize=9, loc="upper left", facecolor="#ffffff", framealpha=0.95, edgecolor="none")
-    return _svg(figure)
+    return svg(figure)
 
 
 def gains_plot(gains: Sequence[GainsPoint], *, rankers: Sequence[str], synthetic: bool) -> bytes:
@@ -212,7 +212,7 @@ def gains_plot(gains: Sequence[GainsPoint], *, rankers: Sequence[str], synthetic
     axes.set_ylabel("share of positive rows found", color=INK, fontsize=9.5)
     axes.tick_params(which="minor", length=0)
     axes.legend(fontsize=9, loc="upper left", facecolor="#ffffff", framealpha=0.95, edgecolor="none")
-    return _svg(figure)
+    return svg(figure)
 
 
 def months_plot(months: Sequence[Month], *, rankers: Sequence[str], synthetic: bool) -> bytes:
@@ -240,7 +240,7 @@ def months_plot(months: Sequence[Month], *, rankers: Sequence[str], synthetic: b
     axes.set_ylabel("in 1,000 rows", color=INK, fontsize=9.5)
     axes.grid(False, axis="x")
     figure.legend(*axes.get_legend_handles_labels(), frameon=False, fontsize=9, loc="outside lower center", ncols=3)
-    return _svg(figure)
+    return svg(figure)
 
 
 def contributions_plot(summary: ContributionSummary, *, synthetic: bool) -> bytes:
@@ -266,7 +266,7 @@ def contributions_plot(summary: ContributionSummary, *, synthetic: bool) -> byte
     bar.ax.tick_params(labelsize=8.5, length=0)
     bar.set_label("value of the indicator (grey: missing)", fontsize=8.5, color=INK)
     bar.outline.set_visible(False)
-    return _svg(figure)
+    return svg(figure)
 
 
 def _swarm(values: Sequence[float], *, width: float) -> list[float]:
