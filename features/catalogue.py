@@ -55,7 +55,8 @@ def measure_all(seen: View, indicators: tuple[Indicator, ...]) -> dict[str, Meas
 
 def values_of(measures: dict[str, Measure]) -> Values:
     """Measures as an array of shape (landmarks, columns), in the order of ``columns_of``."""
-    return np.column_stack([values for measure in measures.values() for values in (measure.values, *measure.further)])
+    columns = [values for measure in measures.values() for values in (measure.values, *measure.further)]
+    return np.ascontiguousarray(np.array(columns, np.float64).T)
 
 
 def columns_of(indicators: Iterable[Indicator] = INDICATORS) -> tuple[str, ...]:

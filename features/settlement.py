@@ -69,6 +69,8 @@ def counterparts(steps: Selection, *settling: str, kind: str | None = None) -> T
 
 def days_unsettled(steps: Selection, *settling: str, kind: str | None = None, cap: float) -> Measure:
     """Days since the oldest of some steps that is not settled yet, at most ``cap``; 0 where all are."""
+    if not steps.index.size:
+        return steps.count()
     settles = steps.are(*settling)
     unsettled = steps.where(~settles & (_counterparts(steps, settles, kind) < 0))
     return unsettled.max(unsettled.age_days).capped(cap)

@@ -118,7 +118,7 @@ class Selection:
 
     def of(self, *types: str) -> Selection:
         """Only rows of these event types."""
-        return self._narrower.get(types) or self._kept(
+        return self._known(types) or self._kept(
             types, loops.of_types(self.index, self.pairs.column("type"), _bits(types))
         )  # fmt: skip
 
@@ -128,27 +128,33 @@ class Selection:
 
     def within(self, days: float) -> Selection:
         """Only rows that occurred in ``[as_of - days, as_of)``."""
-        return self._narrower.get(days) or self._kept(
+        return self._known(days) or self._kept(
             days, within_window(self.index, self.pairs.column("occurred_at"), self.pairs.as_of, float(days))
         )  # fmt: skip
 
     def at_least(self, name: str, low: int) -> Selection:
         """Only rows whose column ``name`` is ``low`` or more."""
         how = (name, low)
-        return self._narrower.get(how) or self._kept(how, loops.at_least(self.index, self.pairs.column(name), low))
+        return self._known(how) or self._kept(how, loops.at_least(self.index, self.pairs.column(name), low))
 
     def scheduled_within(self, days: float, *, since_days: float = 0) -> Selection:
         """Only rows whose ``scheduled_at`` lies in ``[as_of - since_days, as_of + days)``."""
+        if not self.index.size:
+            return self
         origin = self.as_of - round(since_days * DAY_US)
         return self.where(looking_ahead(self.column("scheduled_at"), origin, days + since_days))
 
     def count(self, *, cap: int | None = None) -> Measure:
         """How many rows, at most ``cap``."""
+        if not self.index.size:
+            return Measure(np.zeros(self.pairs.rows), (self,))
         values = loops.count(self.index, self.pairs.row, self.pairs.rows)
         return Measure(values if cap is None else np.minimum(values, cap), (self,))
 
     def any(self) -> Measure:
         """1 where there is a row, else 0."""
+        if not self.index.size:
+            return Measure(np.zeros(self.pairs.rows), (self,))
         return Measure(loops.any_of(self.index, self.pairs.row, self.pairs.rows), (self,))
 
     def max(self, values: str | Array, *, empty: float = 0.0) -> Measure:
@@ -165,6 +171,8 @@ class Selection:
         return Measure(loops.total(self.index, self.pairs.row, self.pairs.rows, given, of_pairs), (self,))
 
     def _extreme(self, values: str | Array, sign: int, empty: float) -> Measure:
+        if not self.index.size:
+            return Measure(np.full(self.pairs.rows, float(empty)), (self,))
         given, of_pairs = self._values(values)
         best = loops.extreme(self.index, self.pairs.row, self.pairs.rows, given, of_pairs, sign, float(empty))
         return Measure(best, (Extreme(self, values, best),))
@@ -175,6 +183,10 @@ class Selection:
 
     def _selected(self, values: Array) -> Array:
         return values if self.index is self.pairs.every else values[self.index]
+
+    def _known(self, how: object) -> Selection | None:
+        """What is left after a narrowing that was made before; of nothing, nothing is left."""
+        return self._narrower.get(how) if self.index.size else self
 
     def _kept(self, how: object, index: Array) -> Selection:
         found = self._narrower[how] = Selection(self.pairs, index)
@@ -219,15 +231,16 @@ class Measure(NamedTuple):
 
     def capped(self, cap: float) -> Measure:
         """The same, with values above ``cap`` cut down to it."""
-        return self._replace(values=np.minimum(self.values, cap))
+        return Measure(np.minimum(self.values, cap), self.evidence, self.from_case, self.further)
 
     def unknown_where(self, condition: Array) -> Measure:
         """The same, with NaN where the condition holds."""
-        return self._replace(values=np.where(condition, np.nan, self.values))
+        values = np.where(condition, np.nan, self.values)
+        return Measure(values, self.evidence, self.from_case, self.further)
 
     def beside(self, *others: Measure) -> Measure:
         """The same, with the values of others as further columns; their evidence must be among its own."""
-        return self._replace(further=tuple(other.values for other in others))
+        return Measure(self.values, self.evidence, self.from_case, tuple(other.values for other in others))
 
     def row_ids(self, row: int) -> list[str]:
         """The ids of the rows that made the value of one landmark."""
