@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.figure import Figure
 
-NAMES = ("online", "serving", "quality")
+NAMES = ("features", "online", "serving", "quality")
 RESULTS = Path(__file__).parent / "results"
 
 

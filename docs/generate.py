@@ -15,6 +15,8 @@ from draw import PICTURES
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from benchmarks.__main__ import RESULTS
+from benchmarks.tables import tables
 from defuse import main as defuse
 from features.catalogue import FAMILIES, INDICATORS, ROWS
 from features.indicator import Bilingual, Indicator
@@ -74,6 +76,7 @@ def pages() -> dict[str, Callable[[], str]]:
         "reference/tiers.md": tiers_page,
         "reference/experiment.md": experiment_page,
         "reference/http.md": http_page,
+        "reference/benchmarks.md": benchmarks_page,
         **{f"pictures/{name}": draw for name, draw in PICTURES.items()},
     }
 
@@ -313,6 +316,16 @@ def _default(field: FieldInfo) -> str:
 
 
 # --- HTTP ------------------------------------------------------------------------------------------------------------
+
+
+def benchmarks_page() -> str:
+    """The kept results of the benchmarks as tables."""
+    return (
+        "# Benchmarks\n\n"
+        "What `python -m benchmarks NAME` measured last, as kept in `benchmarks/results/`. Peers ran in the same run, one\n"
+        "process a run; ratios tell more than seconds on a shared machine. What the figures mean: [quality on the bench\n"
+        "world](../explanation/quality.md), [speed](../explanation/speed.md).\n" + tables(RESULTS)
+    )
 
 
 def http_page() -> str:
