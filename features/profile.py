@@ -299,9 +299,12 @@ def _indicator(
         auc = auc_of(kept, labelled, categorical=bool(codes))
         lacking = np.isnan(kept)
         auc_of_unknown = auc_of(lacking.astype(float), labelled, categorical=False) if lacking.any() else None
+    window = column.partition("__")[2]  # a further window of the same indicator says so
+    names = {
+        f"name_{language}": name + (f" ({window})" if window else "") for language, name in declared["name"].items()
+    }
     return IndicatorProfile(
-        id=declared["id"], column=column, family=declared["family"], name_en=declared["name"]["en"],
-        name_zh=declared["name"]["zh"], value_type=declared["value_type"], care_only=declared["care_only"],
+        id=declared["id"], column=column, family=declared["family"], **names, value_type=declared["value_type"], care_only=declared["care_only"],
         default=default, constant=_constant(values, unknown), unknown=share_of(int(unknown.sum()), len(values)),
         off_default=None if default is None else share_of(int(off.sum()), len(values)),
         quartiles=None if codes else _quartiles(values),

@@ -52,7 +52,7 @@ def profile_text(profile: Profile, files: ProfileFiles) -> str:
     """Returns the short answer for a terminal: what to look at first, and where the page is."""
     mark = "SYNTHETIC " if profile.synthetic else ""
     lines = [f"{mark}{_count(profile.rows)} rows of {_count(profile.disputes)} disputes, "
-             f"{len(profile.indicators)} indicators; {len(profile.warnings)} to look at"]  # fmt: skip
+             f"{len(profile.indicators)} columns; {len(profile.warnings)} to look at"]  # fmt: skip
     lines += [f"  {one.kind.replace('_', ' ')}: {f'{one.column}: ' if one.column else ''}{one.en}"
               for one in profile.warnings]  # fmt: skip
     return "\n".join([*lines, str(files.html), str(files.json)])
