@@ -311,11 +311,11 @@ def report(run: str, json_output: bool) -> None:
 @as_json
 def models(json_output: bool) -> None:
     """List the registered versions and what is in force."""
-    from training.registry import mend_alias  # noqa: PLC0415
+    from training.registry import mend  # noqa: PLC0415
     from training.tracking import Tracker  # noqa: PLC0415
 
     tracker = Tracker(_home())
-    mend_alias(_home(), tracker)
+    mend(_home(), tracker)
     found = tracker.versions()
     lines = [
         f"{v['version']:>4}  {v['digest'][:12]}  {', '.join(v['aliases']) or '-':<22}  run {v['run_id']}" for v in found
@@ -323,17 +323,45 @@ def models(json_output: bool) -> None:
     show({"versions": found}, json_output=json_output, text="\n".join(lines) or "no version yet: run defuse train")
 
 
+def _impact_template(context: click.Context, _option: click.Parameter, path: Path | None) -> None:
+    """Write the template and stop, before anything else is asked for."""
+    if path is None or context.resilient_parsing:
+        return
+    from training.impact import write_impact_template  # noqa: PLC0415
+
+    write_impact_template(path)
+    click.echo(f"{path}: fill it in, have it reviewed, then put it in DEFUSE_HOME or name it by --impact-assessment")
+    context.exit()
+
+
 @main.command()
 @click.argument("version")
 @click.option("--by", required=True, help="The role that decides.")
 @click.option("--reason", required=True)
+@click.option(
+    "--impact-assessment", "impact", type=FILE, help="[default: impact_assessment.toml in DEFUSE_HOME]"
+)  # fmt: skip
+@click.option("--accept-thin-evidence", "thin", metavar="TEXT", help="Why too few events must do; the log keeps it.")
+@click.option("--explain-too-good", "too_good", metavar="TEXT", help="What explains the alarm; the log keeps it.")
+@click.option(
+    "--impact-template", type=click.Path(dir_okay=False, path_type=Path), is_eager=True, expose_value=False,
+    callback=_impact_template, help="Only write a template of the impact assessment here.",
+)  # fmt: skip
 @as_json
-def promote(version: str, by: str, reason: str, json_output: bool) -> None:
-    """Put a registered VERSION in force, if every gate lets it."""
-    from training.registry import promote as put_in_force  # noqa: PLC0415
+def promote(
+    version: str, by: str, reason: str, impact: Path | None, thin: str | None, too_good: str | None, json_output: bool
+) -> None:
+    """Put a registered VERSION in force, if every gate lets it.
 
-    entry = put_in_force(_home(), version, by=by, reason=reason)
-    show(entry.to_record(), json_output=json_output, text=f"version {entry.to_version} is in force, by {entry.by}")
+    All gates are run and told at once; a refusal exits with 2, and the promotion log keeps it too.
+    """
+    from training.gates import Answers  # noqa: PLC0415
+    from training.registry import attempt_promotion  # noqa: PLC0415
+
+    answers = Answers(accept_thin_evidence=thin, explain_too_good=too_good, impact_assessment=impact)
+    entry = attempt_promotion(_home(), version, by=by, reason=reason, answers=answers)
+    show(entry.to_record(), json_output=json_output, text=entry.to_text())
+    entry.require_done()
 
 
 @main.command()
@@ -342,12 +370,11 @@ def promote(version: str, by: str, reason: str, json_output: bool) -> None:
 @as_json
 def rollback(by: str, reason: str, json_output: bool) -> None:
     """Put the former version back in force."""
-    from training.registry import roll_back  # noqa: PLC0415
+    from training.registry import attempt_roll_back  # noqa: PLC0415
 
-    entry = roll_back(_home(), by=by, reason=reason)
-    show(
-        entry.to_record(), json_output=json_output, text=f"version {entry.to_version} is in force again, by {entry.by}"
-    )
+    entry = attempt_roll_back(_home(), by=by, reason=reason)
+    show(entry.to_record(), json_output=json_output, text=entry.to_text())
+    entry.require_done()
 
 
 @main.command()
