@@ -12,6 +12,7 @@ from features.case_history import case_history, spine_of_one
 from features.clock import format_time
 from features.records import Records
 from features.request_model import parse_case
+from features.schema import NEVER_SEVERE
 from features.view import View
 
 
@@ -54,7 +55,10 @@ class CaseTimeline:
 
 
 def case_timeline(records: Records, dispute_id: str, *, as_of: int) -> CaseTimeline:
-    """The timeline and values of a dispute.  Raises MissingInput where it was not on record before ``as_of``."""
+    """The timeline and values of a dispute.  Raises MissingInput where it was not on record before ``as_of``.
+
+    What is for the care role alone (charter: a statement of wanting to die) has neither a value nor a row here.
+    """
     record = case_record(records, dispute_id, as_of=as_of)
     case = parse_case(record, now_us=max(as_of, records.known_at) + 1)
     view = View(
@@ -68,9 +72,14 @@ def case_timeline(records: Records, dispute_id: str, *, as_of: int) -> CaseTimel
             tuple(measure.row_ids(0)),
         )
         for name, measure in measures.items()
+        if not catalogue.BY_ID[name].care_only
     )
     rows = [_known(row, row["opened_at"], f"dispute: {row['kind']}", row["dispute_id"]) for row in case.dispute]
-    rows += [_known(row, row["occurred_at"], _event(row), row["event_id"]) for row in case.events]
+    rows += [
+        _known(row, row["occurred_at"], _event(row), row["event_id"])
+        for row in case.events
+        if row["type"] != NEVER_SEVERE
+    ]
     rows += [_known(row, row["lodged_at"], "petition", row["petition_id"]) for row in case.petitions]
     return CaseTimeline(dispute_id, format_time(as_of), tuple(sorted(rows, key=lambda row: row.occurred_at)), values)
 

@@ -49,9 +49,8 @@ class Partition:
         self._connection = duckdb.connect(config={"threads": 1})
         self._connection.execute("SET enable_progress_bar = false")
         for name in ("cases", "events", "petitions", "incidents"):
-            self._connection.execute(
-                f"CREATE VIEW {name}_file AS SELECT * FROM read_parquet('{folder / f'{name}-*.parquet'}')"
-            )
+            files = ", ".join(_quoted(path) for path in sorted(folder.glob(f"{name}-*.parquet")))
+            self._connection.execute(f"CREATE VIEW {name}_file AS SELECT * FROM read_parquet([{files}])")
         self._connection.execute(
             "CREATE TABLE numbered AS SELECT dispute_id, pair, row_number() OVER (ORDER BY dispute_id) - 1 AS dispute "
             "FROM (SELECT dispute_id, any_value(pair) AS pair FROM cases_file GROUP BY dispute_id)"
@@ -105,3 +104,8 @@ class Partition:
 def _plain(values: Array) -> Array:
     """Whole numbers as int64: the compiled loops exist once, for that type."""
     return values.astype(np.int64, copy=False) if values.dtype.kind == "i" else values
+
+
+def _quoted(path: Path) -> str:
+    """A path as SQL text, whatever characters it holds."""
+    return "'" + str(path).replace("'", "''") + "'"

@@ -92,7 +92,9 @@ def build_matrix(
         if not work.is_replacing:
             report("partition", 0.0)
             folders = work.partition_folders(
-                lambda folder: partition.write_partitions(records.connection, folder, known_at=cut_at)
+                lambda folder: partition.write_partitions(
+                    records.connection, folder, known_at=cut_at, as_read_then=True
+                )
             )
             report("partition", 1.0)
             with _resting(records.connection):
@@ -130,7 +132,10 @@ def _telling_of_the_disk(out: Path) -> Iterator[None]:
     except (OSError, duckdb.IOException, duckdb.OutOfMemoryException, BrokenProcessPool) as error:
         if isinstance(error, OSError) and error.errno is None:
             raise
-        told = "a worker process was ended from outside, perhaps for want of memory: try --workers 1"
+        told = (
+            "a worker process ended early, perhaps for want of memory: try one worker; in a script of your own the call "
+            'must stand under `if __name__ == "__main__":`'
+        )
         reason = told if isinstance(error, BrokenProcessPool) else str(error).partition("\n")[0]
         raise UserError(
             f"{out} could not be built: {reason}. What is finished is kept in {place_of(out)}: mend the cause, then run "

@@ -32,22 +32,24 @@ from features.schema import (
 
 PARTITIONS = 16
 PARTITION_TABLES = ("cases", "events", "petitions", "incidents")
-ROWS_OF_DISPUTES = ("events", "petitions", "incidents")
 
 
-def write_partitions(connection: duckdb.DuckDBPyConnection, folder: Path, *, known_at: int) -> list[Path]:
+def write_partitions(
+    connection: duckdb.DuckDBPyConnection, folder: Path, *, known_at: int, as_read_then: bool = False
+) -> list[Path]:
     """Write ``folder/NN/{cases,events,petitions,incidents}-N.parquet`` for every partition; return their folders.
 
-    ``connection`` holds the accepted rows (times as microseconds).  Rows recorded after ``known_at`` are left out, as
-    if the records had been read on that day.  ``pair`` is the smallest dispute id among all disputes that any version
+    ``connection`` holds the accepted rows (times as microseconds).  Rows recorded after ``known_at`` are left out; with
+    ``as_read_then`` also what the door would have turned away on that day: rows that name a dispute not known by then.
+    Without it a version that moves a row to such a dispute ends the one before, as at any landmark.  ``pair`` is the smallest dispute id among all disputes that any version
     ever linked by a pair token: it is what a split keeps together.
     """
     _group_pairs(connection, known_at=known_at)
     queries = {
         "cases": _cases(known_at),
-        "events": _events(known_at),
-        "petitions": _petitions(known_at),
-        "incidents": _incidents(known_at),
+        "events": _events(known_at, as_read_then),
+        "petitions": _petitions(known_at, as_read_then),
+        "incidents": _incidents(known_at, as_read_then),
     }
     folders = [folder / f"{part:02d}" for part in range(PARTITIONS)]
     for target in folders:
@@ -114,15 +116,17 @@ def _time(column: str) -> str:
     return f"coalesce({column}, {NEVER})"
 
 
-def _versions(table: str, row_id: str, columns: str, *, recorded: str = "recorded_at", known_at: int) -> str:
+def _versions(
+    table: str, row_id: str, columns: str, *, recorded: str = "recorded_at", known_at: int, as_read_then: bool = False
+) -> str:
     """The versions of a table known at ``known_at``, with the time from and until which each was the last word.
 
     Most rows have one version, and the others are found by a hash of their id: sorting all of them would cost far more.
 
-    A row of a dispute that was not known then either would have stayed at the door: it is no version.
+    With ``as_read_then`` a row of a dispute that was not known then either stayed at the door: it is no version.
     """
     of_known = "true"
-    if table in ROWS_OF_DISPUTES and known_at != NEVER:  # with everything known, the door has seen to it
+    if as_read_then and known_at != NEVER:  # with everything known, the door has seen to it
         known_disputes = f"SELECT dispute_id FROM disputes WHERE {known_by('recorded_at', known_at)}"
         of_known = f"(dispute_id IS NULL OR dispute_id IN ({known_disputes}))"
     of_known = f"{known_by(recorded, known_at)} AND {of_known}"
@@ -159,7 +163,7 @@ def _listed(codes: tuple[str, ...]) -> str:
     return ", ".join(f"'{code}'" for code in codes)
 
 
-def _events(known_at: int) -> str:
+def _events(known_at: int, as_read_then: bool) -> str:
     default = " ".join(f"WHEN '{name}' THEN {severity}" for name, severity in DEFAULT_SEVERITY.items())
     columns = (
         f"{_code('type', EVENT_TYPES)} AS type, occurred_at, {_code('channel', CHANNELS)} AS channel, "
@@ -171,21 +175,21 @@ def _events(known_at: int) -> str:
         f"coalesce({_code('assertion', ASSERTIONS)}, 0) <= 0 AS affirmed, "
         f"list_contains([{_listed(CONDUCT_TYPES)}], type) AS is_conduct"
     )
-    return _versions("events", "event_id", columns, known_at=known_at)
+    return _versions("events", "event_id", columns, known_at=known_at, as_read_then=as_read_then)
 
 
-def _petitions(known_at: int) -> str:
+def _petitions(known_at: int, as_read_then: bool) -> str:
     answered = f"answer_recorded_at IS NOT NULL AND {known_by('answer_recorded_at', known_at)}"
     columns = (
         f"lodged_at, due_at, CASE WHEN {answered} THEN answered_at ELSE {NEVER} END AS answered_at, "
         f"CASE WHEN {answered} THEN answer_recorded_at ELSE {NEVER} END AS answer_recorded_at, "
         f"{_flag('upheld')} AS upheld"
     )
-    return _versions("petitions", "petition_id", columns, known_at=known_at)
+    return _versions("petitions", "petition_id", columns, known_at=known_at, as_read_then=as_read_then)
 
 
-def _incidents(known_at: int) -> str:
+def _incidents(known_at: int, as_read_then: bool) -> str:
     return _versions(
         "incidents", "incident_id", "occurred_at, type, coalesce(link_confidence, 0) AS link_confidence",
-        recorded="verified_at", known_at=known_at,
+        recorded="verified_at", known_at=known_at, as_read_then=as_read_then,
     )  # fmt: skip

@@ -127,7 +127,7 @@ def _described(folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         raise InvalidConfiguration(f"{folder}/manifest.json is not that of a matrix: name another folder")
     if not manifest["rows"]:
         raise UserError(f"the matrix in {folder} has no row: there is nothing to profile")
-    return manifest, contract
+    return manifest, [one for one in contract if not one["care_only"]]  # no figure of these, not even in aggregate
 
 
 def _check_source(folder: Path, manifest: dict[str, Any], records: Records) -> None:

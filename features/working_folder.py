@@ -163,8 +163,9 @@ def check_room(out: Path) -> None:
     if out.is_mount():
         raise UserError(f"{out} is a mount point, which a finished matrix cannot be moved to: name a folder inside it")
     half_replaced = (place_of(out) / REPLACING).exists()
-    found = {path.name for path in out.iterdir()} - set(ABOUT_IT) if out.exists() else set()
-    if found and not (found >= set(CONTENTS) or (half_replaced and found <= set(CONTENTS))):
+    found = {path.name for path in out.iterdir()} if out.exists() else set()
+    half_ours = half_replaced and found <= {*CONTENTS, *ABOUT_IT}
+    if found and not (found >= set(CONTENTS) or half_ours):
         raise UserError(f"{out} is not empty and holds no matrix: name an empty or new folder")
 
 

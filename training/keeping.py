@@ -18,7 +18,7 @@ from features.history import Array
 from features.view import Values
 
 LEAST_CHANCE = 0.05
-"""No row stands for more than 20 for this reason alone."""
+"""Chances below this are taken for this: what such rows stood for is spread over all (on bench worlds there are none)."""
 FEWEST_ROWS = 1_000
 """Below so many rows on either side, one chance for all: nothing finer could be fitted."""
 SETTINGS = {

@@ -59,7 +59,8 @@ def of(profile: Profile, name: str):
 
 def test_shares_and_counts_are_those_of_the_matrix(profile, frame):
     assert profile.rows == len(frame)
-    assert len(profile.indicators) == len(columns_of())
+    told = [one for one in INDICATORS if not one.care_only]
+    assert [one.column for one in profile.indicators] == list(columns_of(told))
     for one in profile.indicators:
         unknown = frame[one.column].isna().mean()
         if one.unknown is not None:
@@ -230,7 +231,7 @@ def test_the_page_is_whole_and_loads_nothing(matrix, profile):
         assert one.name_zh in page
     assert page.count("SYNTHETIC") > 10
     assert "accuracy" not in page.lower()
-    assert "care role only" in page
+    assert "B12" not in page
     assert str(matrix) not in page
 
 
@@ -299,7 +300,7 @@ def test_a_case_is_shown_aligned_in_local_time(tmp_path):
     assert "2020-03-10 20:30:00  2020-05-12 10:00:00  62.6 days    threat (grid, severity 4)  E-LATE-EVENT-1" in said
     values = said.split("Every indicator")[1]
     for one in INDICATORS:
-        assert f"{one.id}  {one.title.en}" in values and one.title.zh in values
+        assert (f"{one.id}  {one.title.en}" in values and one.title.zh in values) != one.care_only
     blocks = [block.splitlines()[1:] for block in values.split("\n\n")[1:]]
     for first, other in itertools.pairwise(blocks[1]):
         assert re.search(r"  B\d\d  ", first).start() == re.search(r"  B\d\d  ", other).start()
@@ -311,3 +312,13 @@ def test_a_case_that_is_not_there_is_one_clear_error(tmp_path):
     early = run(tmp_path, *case, "D-LATE-EVENT", "--as-of", "2019-05-13T00:00:00+08:00", expect=2).stderr
     assert "first recorded at 2020-03-02T01:00:00Z" in early
     assert "--as-of T" in run(tmp_path, *case, "D-LATE-EVENT", expect=2).stderr
+
+
+def test_a_statement_of_wanting_to_die_shows_neither_row_nor_value(tmp_path):
+    """It is for the care role alone, and the command line knows no role."""
+    asked = ("--case", "D0000279", "--as-of", "2020-12-20T00:00:00+08:00")
+    for form in ((), ("--json",)):
+        said = run(tmp_path, "features", str(SAMPLE), *asked, *form).stdout
+        assert "self_harm" not in said
+        assert "B12" not in said
+        assert "E000002304" not in said
