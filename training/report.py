@@ -13,6 +13,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from training.evaluation_record import ReportRecord
 from training.plots import contributions_plot, gains_plot, months_plot, reliability_plot, timeline_plot
+from training.report_audit import audit_view
+from training.report_audit_plot import audit_plot
+from training.report_record import audit_of
 from training.report_view import view_of
 from training.wording import ranker_name
 
@@ -61,9 +64,11 @@ def _render(name: str, record: ReportRecord, *, escape: bool, plots: dict[str, s
         keep_trailing_newline=True,
     )
     environment.filters["ranker"] = ranker_name
+    audit = audit_of(record)
     return environment.get_template(name).render(
-        record=record, run=record.run, evaluation=record.evaluation, view=view_of(record), plots=plots
-    )
+        record=record, run=record.run, evaluation=record.evaluation, view=view_of(record), plots=plots,
+        audit=audit, view_audit=audit_view(audit),
+    )  # fmt: skip
 
 
 def _plots(record: ReportRecord) -> dict[str, str]:
@@ -78,4 +83,22 @@ def _plots(record: ReportRecord) -> dict[str, str]:
     }
     if record.contributions is not None:
         pictures["contributions"] = contributions_plot(record.contributions, synthetic=synthetic)
+    pictures |= _audit_plots(record)
     return {name: "data:image/svg+xml;base64," + base64.b64encode(svg).decode() for name, svg in pictures.items()}
+
+
+def _audit_plots(record: ReportRecord) -> dict[str, bytes]:
+    """Returns the picture of each attribute of the audit that has a group with figures."""
+    audit = audit_of(record)
+    if audit is None:
+        return {}
+    figures = ("observed_over_expected", "dispute_recall_at_5pct")
+    overall = {name: record.evaluation.find(name, ranker=audit.ranker).value for name in figures}
+    overall["score_over_same_kind_and_district"] = 1.0
+    drawn = {
+        f"audit_{one.attribute}": audit_plot(
+            one, overall=overall, capacity=audit.capacity, synthetic=record.run.synthetic
+        )
+        for one in audit.attributes
+    }
+    return {name: picture for name, picture in drawn.items() if picture is not None}

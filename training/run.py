@@ -23,6 +23,8 @@ from training.artifact.home import Home
 from training.artifact.model import RiskModel
 from training.artifact.points import default_items, points_by_item
 from training.artifact.store import load_model, save_model
+from training.audit import audit_run
+from training.audit_table import find_audit_table
 from training.calibration import (
     cross_fit,
     fit_line,
@@ -31,13 +33,13 @@ from training.calibration import (
     tier_cuts,
     tree_intervals,
 )
-from training.evaluation_record import ReportRecord
 from training.experiment import Experiment
 from training.fit import TreeFitter
 from training.judging import Attempt, judge
 from training.plan import plan_of
 from training.registry import REPORT_FILE
 from training.report import ReportFiles, write_report
+from training.report_record import AuditedReport, read_report
 from training.rows import Counted, Rows, Sampling, SplitRows, matrix_bounds, split_rows
 from training.split import Split, last_origin, month_starts
 from training.tracking import CHALLENGER, Tracker
@@ -74,13 +76,17 @@ class RunResult:
 
 
 def run_experiment(
-    experiment: Experiment, experiment_text: str, records: Records, *, home: Home, progress: Progress | None = None
-) -> RunResult:
+    experiment: Experiment, experiment_text: str, records: Records, *, home: Home, progress: Progress | None = None,
+    audit_folder: Path | None = None,
+) -> RunResult:  # fmt: skip
     """Run an experiment on some records: everything from the matrix to a registered version (alias challenger).
 
-    Raises UserError where the records are too short or hold too few incidents.
+    ``audit_folder`` is where the records lie: the report then has an audit by group, and the audit table, if there
+    is one, is read for it.  Nothing else reads it; without a folder the report has no audit.
+    Raises UserError where the records are too short or hold too few incidents, and for a faulty audit table.
     """
     step = progress or (lambda _stage, _done: None)
+    audit_table = find_audit_table(audit_folder)
     plan_of(experiment, records)
     matrix = matrix_for(experiment, records, home=home, progress=step)
     manifest, first_as_of = matrix_bounds(matrix)
@@ -104,6 +110,8 @@ def run_experiment(
             split=split, rows=rows, model=model, indicators=indicators,
         )  # fmt: skip
         record = judge(attempt, records, step=step)
+        if audit_folder is not None:
+            record = AuditedReport.of(record, audit_run(attempt, records, audit_table))
         folder = home.reports / run_id
         write_report(record, out=folder)
         tracker.log(
@@ -260,4 +268,4 @@ def write_report_again(home: Home, run_id: str) -> ReportFiles:
         text = (folder / REPORT_FILE).read_text("utf-8")
     except FileNotFoundError:
         raise MissingInput(f"no run {run_id} has a report under {home.reports}") from None
-    return write_report(ReportRecord.model_validate_json(text), out=folder)
+    return write_report(read_report(text), out=folder)

@@ -14,6 +14,8 @@ from scipy.special import expit
 from features.clock import DAY_US, HOUR_US
 from features.clock import NEVER as NEVER_US
 from training.alarms import shuffled_label_probe
+from training.audit import Attributes, Drawing, audit
+from training.audit_proxy import Inputs
 from training.contributions import IndicatorName, summarise_contributions
 from training.coverage import measure_coverage
 from training.evaluation import evaluate
@@ -21,6 +23,7 @@ from training.evaluation_record import ReportRecord, RunFacts, SplitFacts
 from training.frequencies import DENOMINATORS
 from training.held_out import HeldOutRows, Scores
 from training.report import render_html, render_model_card, write_report
+from training.report_record import AuditedReport, audit_of, read_report
 from training.wording import number
 
 EXPERIMENT = "# <script>alert(1)</script> why ninety days\n[label]\nhorizon_days = 90\n"
@@ -289,3 +292,108 @@ def test_the_files_are_written_and_the_same_record_gives_the_same_bytes(record, 
         assert one.read_bytes() == other.read_bytes()
     assert "NaN" not in first.json.read_text(encoding="utf-8")
     assert ReportRecord.model_validate_json(first.json.read_text(encoding="utf-8")) == record
+
+
+# ---- the audit by group
+
+
+def _audit(*, gap=1.2, protected=True):
+    """3,000 disputes; urban ones score ``gap`` log-odds too high, and that shows in a column; one origin is rare."""
+    generator = np.random.default_rng(4)
+    n = 3000
+    urban = generator.random(n) < 0.5
+    truth = -2.2 + generator.normal(size=n)
+    happens = generator.random(n) < expit(truth)
+    as_of = np.full(n, 1_704_038_400_000_000)
+    rows = HeldOutRows(
+        dispute=np.arange(n), pair=np.arange(n) // 2, as_of_us=as_of,
+        incident_at_us=np.where(happens, as_of + DAY_US, NEVER_US), label=happens.astype(np.int8),
+    )  # fmt: skip
+    margin = truth + gap * urban
+    words = {"channel": ["grid", "police_110"], "district": ["110101", "110102"], "kind": ["labour", "medical"]}
+    attributes = Attributes(
+        open_={name: generator.choice(values, n).astype(object) for name, values in words.items()},
+        protected={
+            "urban_rural": np.where(urban, "urban", "rural").astype(object),
+            "origin": np.where(np.arange(n) < 7, "elsewhere", np.where(np.arange(n) < 300, None, "local")),
+        }
+        if protected
+        else None,
+    )
+    columns = np.column_stack([margin, generator.normal(size=n)])
+    scores = Scores(score=margin, probability=expit(margin))
+    return audit(rows, scores, attributes, drawing=Drawing(draws=60), inputs=Inputs(columns))
+
+
+@pytest.fixture(scope="module")
+def audited(record):
+    return AuditedReport.of(record, _audit())
+
+
+@pytest.fixture(scope="module")
+def audited_page(audited):
+    return render_html(audited)
+
+
+def test_every_number_of_the_audit_comes_from_the_json_twin(audited, audited_page, page):
+    assert len(numbers_in(text_of(audited_page)) - numbers_in(text_of(page))) > 25
+    assert strangers(audited_page, audited.model_dump_json()) == set()
+    assert len(strangers(audited_page, audited.model_dump_json(exclude={"audit"}))) > 20
+
+
+def test_a_finding_blames_nobody_and_stands_in_both_languages(audited_page):
+    told = text_of(audited_page)
+    assert (
+        "Urban or rural, urban: fewer incidents than expected were recorded here, set against all rows: "
+        "records or model, look into both. O/E"
+    ) in told
+    assert "城乡（urban）：与全部案件相比，此处记录到的事件少于预期；可能是记录，也可能是模型，两者都要查看。" in told
+    assert "corrected" in told and "Holm" in told
+
+
+def test_small_groups_are_told_without_their_count(audited_page):
+    row = re.search(r"<tr><th scope=\"row\">elsewhere.*?</tr>", audited_page).group()
+    assert text_of(row).count("under 10") == 3 and text_of(row).count("too few to say") == 3
+    assert "not recorded 未记录" in text_of(audited_page)
+
+
+def test_a_proxy_is_a_warning(audited, audited_page):
+    assert [one.group for one in audited.audit.proxies if one.warning] == ["urban"]
+    assert "Warning: urban or rural, urban, shows in the columns of the model" in text_of(audited_page)
+    assert "not a gate" in text_of(audited_page)
+
+
+def test_every_picture_of_the_audit_says_synthetic(audited_page, page):
+    drawn = pictures(audited_page)
+    assert len(drawn) == len(pictures(page)) + 5
+    assert all("<!-- SYNTHETIC" in picture for picture in drawn)
+    test_synthetic_stands_on_every_title_caption_and_finding(audited_page, render_model_card(_record()))
+
+
+def test_without_an_audit_table_one_line_says_so(record):
+    page = render_html(AuditedReport.of(record, _audit(gap=0, protected=False)))
+    assert text_of(page).count("There was no audit table") == 1
+    assert "Kind of dispute" in page and "Urban or rural" not in page
+    assert "No group differs from all rows beyond chance" in text_of(page)
+
+
+def test_the_model_card_tells_the_same_findings(audited, audited_page):
+    card = render_model_card(audited)
+    assert "records or model, look into both" in card
+    assert numbers_in(re.sub(r"\*\*", "", card)) - numbers_in(text_of(audited_page)) == set()
+
+
+def test_a_report_is_read_back_with_its_audit_or_without(audited, record, tmp_path):
+    for one in (audited, record):
+        text = write_report(one, out=tmp_path).json.read_text(encoding="utf-8")
+        assert read_report(text) == one
+        assert ("audit" in json.loads(text)) == (audit_of(one) is not None)
+
+
+def test_the_promotion_gate_reads_the_groups_of_the_audit(audited):
+    from training.gates import _group_ratios
+
+    content = json.loads(audited.model_dump_json())["audit"]
+    told = dict(_group_ratios(content, "lightgbm"))
+    assert {"channel grid", "urban_rural urban", "origin local"} <= set(told)
+    assert told["urban_rural urban"]["high"] < told["urban_rural rural"]["low"]
