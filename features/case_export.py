@@ -12,6 +12,9 @@ from features.schema import DISPUTES, EVENTS, PETITIONS, Kind, Table
 
 ANSWER = ("answered_at", "answer_recorded_at", "upheld")
 
+OF_KNOWN = "dispute_id IN (SELECT dispute_id FROM disputes WHERE recorded_at < $as_of)"
+"""A version that names a dispute not on record yet does not count yet."""
+
 PRIORS = """
 WITH here AS (SELECT * FROM last WHERE dispute_id = $id)
 SELECT there.dispute_id, there.opened_at,
@@ -53,13 +56,14 @@ def case_record(records: Records, dispute_id: str, *, as_of: int) -> dict[str, A
 def _rows(records: Records, table: Table, dispute_id: str, as_of: int) -> list[dict[str, Any]]:
     """Every version of a dispute's rows in a table that was recorded before ``as_of``, without narratives.
 
-    A row that a later version moved to another dispute is left out: this dispute's record would not show that it went.
+    A row that a later version moved to another dispute known by then is left out: this dispute's record would not show
+    that it went.
     """
     names = [column.name for column in table.columns if not column.free_text]
     found = records.connection.execute(
         f"SELECT {', '.join(names)} FROM (SELECT *, arg_max(dispute_id, {table.recorded}) "
         f"OVER (PARTITION BY {table.row_id}) AS belongs_to FROM {table.name} WHERE {table.recorded} < $as_of "
-        f"AND {table.row_id} IN (SELECT {table.row_id} FROM {table.name} WHERE dispute_id = $id)) "
+        f"AND {table.row_id} IN (SELECT {table.row_id} FROM {table.name} WHERE dispute_id = $id) AND {OF_KNOWN}) "
         f"WHERE dispute_id = $id AND belongs_to = $id ORDER BY {', '.join(table.key)}",
         {"id": dispute_id, "as_of": as_of},
     ).fetchall()
@@ -79,14 +83,21 @@ def _priors(records: Records, dispute_id: str, as_of: int) -> list[dict[str, Any
     paired = (
         "SELECT dispute_id FROM disputes WHERE pair_token IN (SELECT pair_token FROM disputes WHERE dispute_id = $id)"
     )
-    last = "SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY recorded_at DESC) AS latest "
-    last += f"FROM {{table}} WHERE recorded_at < {as_of} AND dispute_id IN ({paired})) "
-    last += "WHERE latest = 1 AND NOT coalesce(withdrawn, false)"
-    disputes = last.format(key="dispute_id", table="disputes")
-    events = last.format(key="event_id", table="events")
+    closures = f"SELECT event_id FROM events WHERE type = 'closed' AND dispute_id IN ({paired})"
+    disputes = _last("disputes", "dispute_id", among=paired)
+    events = _last("events", "event_id", among=closures)
     found = records.connection.execute(
         PRIORS.replace("WITH here AS", f"WITH last AS ({disputes}), last_events AS ({events}), here AS"),
-        {"id": dispute_id},
+        {"id": dispute_id, "as_of": as_of},
     ).fetchall()
     names = PRIOR_DISPUTES.names
     return [_plain(dict(zip(names, row, strict=True)), PRIOR_DISPUTES) for row in found]
+
+
+def _last(table: str, row_id: str, *, among: str) -> str:
+    """SQL for the version of each row that was the last word before ``$as_of``, wherever it moved the row."""
+    return (
+        f"SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY {row_id} ORDER BY recorded_at DESC) AS latest "
+        f"FROM {table} WHERE recorded_at < $as_of AND {row_id} IN ({among}) AND {OF_KNOWN}) "
+        "WHERE latest = 1 AND NOT coalesce(withdrawn, false)"
+    )

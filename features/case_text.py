@@ -17,7 +17,7 @@ from features.records import Records
 
 ZONE = ZoneInfo("Asia/Shanghai")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-BY_COLUMN = {indicator.column: indicator for indicator in INDICATORS}
+BY_COLUMN = {column: indicator for indicator in INDICATORS for column in indicator.columns}
 
 
 def case_text(case: CaseTimeline) -> str:
@@ -39,7 +39,9 @@ def case_text(case: CaseTimeline) -> str:
 def _value_cells(one: Valued) -> tuple[str, ...]:
     indicator = BY_COLUMN[one.column]
     rows = f"[{', '.join(one.evidence)}]" if one.evidence else ""
-    return "", _value(one.value, indicator), indicator.id, indicator.title.en, indicator.title.zh, rows
+    window = one.column.partition("__")[2]
+    own = indicator.id if not window else f"{indicator.id} {window}"
+    return "", _value(one.value, indicator), own, indicator.title.en, indicator.title.zh, rows
 
 
 def _value(value: float | None, indicator: Indicator) -> str:

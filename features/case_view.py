@@ -28,7 +28,7 @@ class Known:
 
 @dataclass(frozen=True)
 class Valued:
-    """One indicator's value (None = unknown) and the rows that made it."""
+    """The value of one column (None = unknown), and the rows that made its indicator."""
 
     column: str
     value: float | None
@@ -66,13 +66,10 @@ def case_timeline(records: Records, dispute_id: str, *, as_of: int) -> CaseTimel
     )  # fmt: skip
     measures = catalogue.measure_all(view, catalogue.INDICATORS)
     values = tuple(
-        Valued(
-            catalogue.BY_ID[name].column,
-            None if math.isnan(measure.values[0]) else float(measure.values[0]),
-            tuple(measure.row_ids(0)),
-        )
+        Valued(column, None if math.isnan(values[0]) else float(values[0]), tuple(measure.row_ids(0)))
         for name, measure in measures.items()
         if not catalogue.BY_ID[name].care_only
+        for column, values in zip(catalogue.BY_ID[name].columns, (measure.values, *measure.further), strict=True)
     )
     rows = [_known(row, row["opened_at"], f"dispute: {row['kind']}", row["dispute_id"]) for row in case.dispute]
     rows += [

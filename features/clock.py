@@ -26,10 +26,15 @@ NEVER = int(np.iinfo(np.int64).max)
 def visible(known_from: Times, known_until: Times, as_of: Times) -> Flags:
     """Which row versions are visible at ``as_of``: recorded before it, and not replaced before it.
 
-    ``known_from`` is the version's recorded time, ``known_until`` that of the next version of the same row
+    ``known_from`` is the version's recorded time, ``known_until`` when the next version of the same row counts
     (``NEVER`` where there is none).  The visible version is the last one with ``recorded_at < as_of``.
     """
     return (known_from < as_of) & (known_until >= as_of)
+
+
+def passed(time: Times, as_of: Times) -> Flags:
+    """Which times (due, answered, recorded) lie before ``as_of``."""
+    return time < as_of
 
 
 @compilable
@@ -54,14 +59,14 @@ def visible_pairs(
         for place in range(offsets[dispute[landmark]], offsets[dispute[landmark] + 1]):
             if visible(known_from[place], known_until[place], as_of[landmark]):
                 size += 1
-    row, item = np.empty(size, np.int64), np.empty(size, np.int64)
+    row, item = np.empty(size + 1, np.int64), np.empty(size + 1, np.int64)
     pair = 0
     for landmark in range(len(dispute)):
         for place in range(offsets[dispute[landmark]], offsets[dispute[landmark] + 1]):
+            row[pair], item[pair] = landmark, place  # written over by the next pair if this one is not visible
             if visible(known_from[place], known_until[place], as_of[landmark]):
-                row[pair], item[pair] = landmark, place
                 pair += 1
-    return row, item
+    return row[:size], item[:size]
 
 
 @compiled
@@ -70,8 +75,8 @@ def within_window(chosen: Times, occurred_at: Times, as_of: Times, days: float) 
     kept = np.empty(len(chosen), np.int64)
     size = 0
     for pair in chosen:
+        kept[size] = pair
         if looking_back(occurred_at[pair], as_of[pair], days):
-            kept[size] = pair
             size += 1
     return kept[:size].copy()
 

@@ -1,5 +1,8 @@
 """The kernel's inner loops over sorted ragged rows, compiled: each is one plain pass, the same for one row or a million.
 
+A narrowing writes every pair and steps on past those that stay: the compiler needs no branch for it, which would be
+guessed wrong too often.
+
 All arrays are one-dimensional: times and codes int64, values int64 or float64, flags bool.  A *pair* is one landmark
 with one row visible to it; ``row`` is its landmark, ``item`` its place in the log.
 """
@@ -19,8 +22,8 @@ def of_types(chosen: Times, type_: Times, types: int) -> Times:
     kept = np.empty(len(chosen), np.int64)
     size = 0
     for pair in chosen:
+        kept[size] = pair
         if types >> type_[pair] & 1:
-            kept[size] = pair
             size += 1
     return kept[:size].copy()
 
@@ -40,8 +43,8 @@ def at_least(chosen: Times, values: Array, low: int) -> Times:
     kept = np.empty(len(chosen), np.int64)
     size = 0
     for pair in chosen:
+        kept[size] = pair
         if values[pair] >= low:
-            kept[size] = pair
             size += 1
     return kept[:size].copy()
 
@@ -88,7 +91,7 @@ def extreme(chosen: Times, row: Times, rows: int, values: Array, of_pairs: bool,
     for place in range(len(chosen)):
         pair = chosen[place]
         value = values[pair if of_pairs else place]
-        if row[pair] != last or sign * value > sign * out[row[pair]]:
-            last = row[pair]
-            out[last] = value
+        best = out[row[pair]] if row[pair] == last else value
+        last = row[pair]
+        out[last] = value if sign * value > sign * best else best
     return out

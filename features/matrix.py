@@ -9,6 +9,8 @@ A build that was killed goes on where it was, by the same call: see ``working_fo
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import signal
 import threading
@@ -38,9 +40,9 @@ from features.records import Records
 from features.spine import SpineSpec, landmarks, lately_open
 from features.staging import MEMORY_LIMIT
 from features.view import Values, View, blocks
-from features.working_folder import CONTENTS, WorkingFolder, check_room, hold_shared, place_of
+from features.working_folder import CONTENTS, WorkingFolder, hold_shared, place_of
 
-__all__ = ["CONTENTS", "build_matrix", "build_part", "measure_rows"]
+__all__ = ["CONTENTS", "build_matrix", "build_part", "matrix_plan_digest", "measure_rows"]
 ROWS_PER_GROUP = 131_072
 FEW_EVENTS = 300_000
 RESTING_MEMORY = "200MB"
@@ -64,10 +66,49 @@ def build_matrix(
 
     ``as_of`` is a spine spec; ``as_known_at`` (microseconds UTC) rebuilds what the records knew at that time.
     ``indicators`` are ids of the catalogue (None: all), or indicators of one's own.  With ``closed_within_days`` only
-    landmarks stay whose dispute is open, or was closed (occurred) less than so many days before.  The same records give the same bytes whatever the number of workers and the order of the input files.  Raises UserError
-    where ``as_known_at`` lies after the records, or ``out`` already holds something else.
+    landmarks stay whose dispute is open, or was closed (occurred) less than so many days before.  The same records give
+    the same bytes whatever the number of workers and the order of the input files.  Raises UserError where
+    ``as_known_at`` lies after the records, or ``out`` already holds something else.
     """
-    out = Path(out)
+    plan, described = _planned(
+        records, as_of=as_of, as_known_at=as_known_at, indicators=indicators, label=label,
+        reference_income_cny=reference_income_cny, closed_within_days=closed_within_days,
+    )  # fmt: skip
+    report = progress or (lambda _stage, _done: None)
+    out = Path(out).resolve()
+    with _telling_of_the_disk(out), WorkingFolder.held(out) as work:
+        resumed = _adopt(work, described, report)
+        if work.is_replacing:
+            report(f"resumed: {partition.PARTITIONS} of {partition.PARTITIONS} parts were there", 1.0)
+        else:
+
+            def write(folder: Path) -> None:
+                report("partition", 0.0)
+                partition.write_partitions(records.connection, folder, known_at=_cut_at(as_known_at))
+                report("partition", 1.0)
+
+            folders = work.partition_folders(write)
+            with _resting(records.connection):
+                counts = _build_parts(plan, folders, work, workers=workers, resumed=resumed, report=report)
+            write_manifest(records, plan, counts, work.built)
+        return work.replace_out()
+
+
+def matrix_plan_digest(records: Records, **settings: Any) -> str:
+    """The digest of everything that the bytes of a matrix depend on: ``settings`` are those of ``build_matrix``.
+
+    Two builds with the same digest give the same matrix.  Raises UserError as ``build_matrix`` does.
+    """
+    _, described = _planned(records, **settings)
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+
+
+def _planned(
+    records: Records, *, as_of: str = "spine", as_known_at: int | None = None,
+    indicators: Iterable[str] | tuple[Indicator, ...] | None = None, label: LabelRule | None = None,
+    reference_income_cny: float = catalogue.DEFAULT_REFERENCE_INCOME_CNY, closed_within_days: float | None = None,
+) -> tuple[MatrixPlan, dict[str, Any]]:  # fmt: skip
+    """What to build, and everything that its bytes depend on."""
     known_at = records.known_at if as_known_at is None else as_known_at
     if known_at > records.known_at:
         raise UserError(
@@ -83,35 +124,20 @@ def build_matrix(
         labelled=records.has_incidents,
         closed_within_days=closed_within_days,
     )
-    report = progress or (lambda _stage, _done: None)
-    out = out.resolve()
-    check_room(out)
-    cut_at = NEVER if as_known_at is None else as_known_at  # petitions may be recorded after known_at
-    with _telling_of_the_disk(out), WorkingFolder.held(out) as work:
-        _adopt(work, plan_record(records, plan, cut_at=cut_at, partitions=partition.PARTITIONS), report)
-        if not work.is_replacing:
-            report("partition", 0.0)
-            folders = work.partition_folders(
-                lambda folder: partition.write_partitions(
-                    records.connection, folder, known_at=cut_at, as_read_then=True
-                )
-            )
-            report("partition", 1.0)
-            with _resting(records.connection):
-                counts = _build_parts(plan, folders, work, workers=workers, report=report)
-            write_manifest(records, plan, counts, work.built)
-        return work.replace_out()
+    return plan, plan_record(records, plan, cut_at=_cut_at(as_known_at), partitions=partition.PARTITIONS)
 
 
-def _adopt(work: WorkingFolder, plan: dict[str, Any], report: Progress) -> None:
-    """Take over what a killed build of the same plan left, and say so; or that something else is thrown away."""
+def _cut_at(as_known_at: int | None) -> int:
+    """What is left out of the records: without a time nothing, since petitions may be recorded after ``known_at``."""
+    return NEVER if as_known_at is None else as_known_at
+
+
+def _adopt(work: WorkingFolder, plan: dict[str, Any], report: Progress) -> bool:
+    """Take over what a killed build of the same plan left (True), or say that something else is thrown away."""
     differing = work.adopt(plan)
-    if differing is None:
-        done = sum(read_count(work.built, number) is not None for number in range(plan["partitions"]))
-        done = plan["partitions"] if work.is_replacing else done
-        report(f"resumed: {done} of {plan['partitions']} parts were there", 1.0)
-    elif differing:
+    if differing:
         report(f"parts of another plan thrown away (other {', '.join(differing)})", 1.0)
+    return differing is None
 
 
 @contextmanager
@@ -156,10 +182,12 @@ def _indicators(asked: Iterable[str] | tuple[Indicator, ...] | None) -> tuple[In
 
 
 def _build_parts(
-    plan: MatrixPlan, folders: list[Path], work: WorkingFolder, *, workers: int | None, report: Progress
+    plan: MatrixPlan, folders: list[Path], work: WorkingFolder, *, workers: int | None, resumed: bool, report: Progress
 ) -> list[PartCount]:
     """The counts of all parts, in order; those that are finished are not built again."""
     counts = {number: count for number in range(len(folders)) if (count := read_count(work.built, number))}
+    if resumed:
+        report(f"resumed: {len(counts)} of {len(folders)} parts were there", 1.0)
     missing = [number for number in range(len(folders)) if number not in counts]
     workers = min(workers or _fitting_workers(folders), len(missing))
     if workers <= 1:
@@ -176,7 +204,8 @@ def _build_parts(
 def _built_in_processes(
     plan: MatrixPlan, folders: list[Path], work: WorkingFolder, missing: list[int], workers: int
 ) -> Iterator[tuple[int, PartCount]]:
-    """Each missing part as it is done, built by processes that end with this one, however it ends."""
+    """Each missing part as it is done, the largest begun first, by processes that end with this one, however it ends."""
+    missing = sorted(missing, key=lambda number: -_events_in(folders[number]))
     pool = ProcessPoolExecutor(
         workers, mp_context=get_context("spawn"), initializer=_live_with_parent, initargs=(work.workers,)
     )
@@ -210,8 +239,11 @@ def _live_with_parent(lock: Path) -> None:
 
 def _fitting_workers(folders: list[Path]) -> int:
     """All cores; but one where the work is done before another process has started."""
-    events = sum(pq.read_metadata(file).num_rows for folder in folders for file in folder.glob("events-*.parquet"))
-    return 1 if events < FEW_EVENTS else os.cpu_count() or 1
+    return 1 if sum(map(_events_in, folders)) < FEW_EVENTS else os.cpu_count() or 1
+
+
+def _events_in(folder: Path) -> int:
+    return sum(pq.read_metadata(file).num_rows for file in folder.glob("events-*.parquet"))
 
 
 def build_part(plan: MatrixPlan, folder: Path, built: Path, number: int) -> PartCount:

@@ -34,22 +34,20 @@ PARTITIONS = 16
 PARTITION_TABLES = ("cases", "events", "petitions", "incidents")
 
 
-def write_partitions(
-    connection: duckdb.DuckDBPyConnection, folder: Path, *, known_at: int, as_read_then: bool = False
-) -> list[Path]:
+def write_partitions(connection: duckdb.DuckDBPyConnection, folder: Path, *, known_at: int) -> list[Path]:
     """Write ``folder/NN/{cases,events,petitions,incidents}-N.parquet`` for every partition; return their folders.
 
-    ``connection`` holds the accepted rows (times as microseconds).  Rows recorded after ``known_at`` are left out; with
-    ``as_read_then`` also what the door would have turned away on that day: rows that name a dispute not known by then.
-    Without it a version that moves a row to such a dispute ends the one before, as at any landmark.  ``pair`` is the smallest dispute id among all disputes that any version
-    ever linked by a pair token: it is what a split keeps together.
+    ``connection`` holds the accepted rows (times as microseconds).  Rows recorded after ``known_at`` are left out.  A
+    row counts from when both it and the dispute that it names are on record: until then the door of that day would
+    have turned it away, and a former version of it stands.  ``pair`` is the smallest dispute id among all disputes that
+    any version ever linked by a pair token: it is what a split keeps together.
     """
     _group_pairs(connection, known_at=known_at)
     queries = {
         "cases": _cases(known_at),
-        "events": _events(known_at, as_read_then),
-        "petitions": _petitions(known_at, as_read_then),
-        "incidents": _incidents(known_at, as_read_then),
+        "events": _events(known_at),
+        "petitions": _petitions(known_at),
+        "incidents": _incidents(known_at),
     }
     folders = [folder / f"{part:02d}" for part in range(PARTITIONS)]
     for target in folders:
@@ -75,7 +73,7 @@ def _write_table(connection: duckdb.DuckDBPyConnection, name: str, query: str, f
 
 
 def _group_pairs(connection: duckdb.DuckDBPyConnection, *, known_at: int) -> None:
-    """Make the table ``pair_groups(dispute_id, pair, part)``: connected components of disputes and pair tokens."""
+    """Make the table ``pair_groups(dispute_id, recorded_from, pair, part)``: components of disputes and pair tokens."""
     known = known_by("recorded_at", known_at)
     edges = connection.sql(
         "SELECT DISTINCT dense_rank() OVER (ORDER BY dispute_id) - 1 AS dispute, "
@@ -94,8 +92,8 @@ def _group_pairs(connection: duckdb.DuckDBPyConnection, *, known_at: int) -> Non
         "CREATE OR REPLACE TEMP TABLE pair_groups AS "
         "WITH named AS (SELECT component, min(dispute_id) AS pair FROM linked_disputes GROUP BY component), "
         "grouped AS (SELECT DISTINCT l.dispute_id, n.pair FROM linked_disputes l JOIN named n USING (component)), "
-        f"everyone AS (SELECT DISTINCT dispute_id FROM disputes WHERE {known}) "
-        "SELECT dispute_id, coalesce(pair, dispute_id) AS pair, "
+        f"everyone AS (SELECT dispute_id, min(recorded_at) AS recorded_from FROM disputes WHERE {known} GROUP BY dispute_id) "
+        "SELECT dispute_id, recorded_from, coalesce(pair, dispute_id) AS pair, "
         f"CAST(md5_number_lower(coalesce(pair, dispute_id)) % {PARTITIONS} AS INTEGER) AS part "
         "FROM everyone LEFT JOIN grouped USING (dispute_id)"
     )
@@ -116,35 +114,34 @@ def _time(column: str) -> str:
     return f"coalesce({column}, {NEVER})"
 
 
-def _versions(
-    table: str, row_id: str, columns: str, *, recorded: str = "recorded_at", known_at: int, as_read_then: bool = False
-) -> str:
-    """The versions of a table known at ``known_at``, with the time from and until which each was the last word.
+def _versions(table: str, row_id: str, columns: str, *, recorded: str = "recorded_at", known_at: int) -> str:
+    """The versions of a table known at ``known_at``, with the time until which each was the last word.
 
     Most rows have one version, and the others are found by a hash of their id: sorting all of them would cost far more.
-
-    With ``as_read_then`` a row of a dispute that was not known then either stayed at the door: it is no version.
+    A version ends when a later one counts, which is not before the dispute that the later one names is on record.
     """
-    of_known = "true"
-    if as_read_then and known_at != NEVER:  # with everything known, the door has seen to it
-        known_disputes = f"SELECT dispute_id FROM disputes WHERE {known_by('recorded_at', known_at)}"
-        of_known = f"(dispute_id IS NULL OR dispute_id IN ({known_disputes}))"
-    of_known = f"{known_by(recorded, known_at)} AND {of_known}"
-    repeated = f"SELECT hash({row_id}) AS h FROM {table} WHERE {of_known} GROUP BY h HAVING count(*) > 1"
+    known = known_by(recorded, known_at)
+    repeated = f"SELECT hash({row_id}) AS h FROM {table} WHERE {known} GROUP BY h HAVING count(*) > 1"
+    counted = (
+        f"SELECT v.{row_id} AS same_id, v.{recorded} AS since, greatest(v.{recorded}, g.recorded_from) AS counts_from "
+        f"FROM {table} v LEFT JOIN pair_groups g ON g.dispute_id = v.dispute_id WHERE {known} "
+        f"AND (v.dispute_id IS NULL OR g.dispute_id IS NOT NULL) AND hash(v.{row_id}) IN ({repeated})"
+    )
     following = (
-        f"SELECT {row_id} AS same_id, {recorded} AS since, "
-        f"lead({recorded}) OVER (PARTITION BY {row_id} ORDER BY {recorded}) AS until "
-        f"FROM {table} WHERE {of_known} AND hash({row_id}) IN ({repeated})"
+        "SELECT same_id, since, min(counts_from) OVER "
+        "(PARTITION BY same_id ORDER BY since ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS until "
+        f"FROM ({counted})"
     )
     return (
         f"SELECT {row_id} AS row_id, dispute_id, {recorded} AS known_from, coalesce(until, {NEVER}) AS known_until, "
         f"{columns} FROM {table} LEFT JOIN ({following}) ON same_id = {row_id} AND since = {recorded} "
-        f"WHERE {of_known} AND NOT coalesce(withdrawn, false)"
+        f"WHERE {known} AND NOT coalesce(withdrawn, false)"
     )
 
 
 def _cases(known_at: int) -> str:
-    bits = f"list_transform(list_distinct(stakes), lambda s: 1::BIGINT << enum_code(CAST(s AS ENUM ({_listed(STAKES)})))::BIGINT)"
+    code = f"enum_code(CAST(s AS ENUM ({_listed(STAKES)})))"
+    bits = f"list_transform(list_distinct(stakes), lambda s: 1::BIGINT << {code}::BIGINT)"
     columns = (
         f"opened_at, {_code('channel', CHANNELS)} AS channel, {_code('kind', DISPUTE_KINDS)} AS kind, "
         f"{_code('relation', RELATIONS)} AS relation, {_code('proximity', PROXIMITIES)} AS proximity, "
@@ -155,7 +152,10 @@ def _cases(known_at: int) -> str:
         f"{_flag('minors_in_household')} AS minors_in_household, pair_token, "
         "coalesce(pair_confidence, 0) AS confidence, area"
     )
-    first = f"SELECT *, min(recorded_at) OVER (PARTITION BY dispute_id) AS first_recorded FROM disputes WHERE {known_by('recorded_at', known_at)}"
+    first = (
+        "SELECT *, min(recorded_at) OVER (PARTITION BY dispute_id) AS first_recorded "
+        f"FROM disputes WHERE {known_by('recorded_at', known_at)}"
+    )
     return _versions(f"({first})", "dispute_id", columns + ", first_recorded", known_at=known_at)
 
 
@@ -163,7 +163,7 @@ def _listed(codes: tuple[str, ...]) -> str:
     return ", ".join(f"'{code}'" for code in codes)
 
 
-def _events(known_at: int, as_read_then: bool) -> str:
+def _events(known_at: int) -> str:
     default = " ".join(f"WHEN '{name}' THEN {severity}" for name, severity in DEFAULT_SEVERITY.items())
     columns = (
         f"{_code('type', EVENT_TYPES)} AS type, occurred_at, {_code('channel', CHANNELS)} AS channel, "
@@ -175,21 +175,21 @@ def _events(known_at: int, as_read_then: bool) -> str:
         f"coalesce({_code('assertion', ASSERTIONS)}, 0) <= 0 AS affirmed, "
         f"list_contains([{_listed(CONDUCT_TYPES)}], type) AS is_conduct"
     )
-    return _versions("events", "event_id", columns, known_at=known_at, as_read_then=as_read_then)
+    return _versions("events", "event_id", columns, known_at=known_at)
 
 
-def _petitions(known_at: int, as_read_then: bool) -> str:
+def _petitions(known_at: int) -> str:
     answered = f"answer_recorded_at IS NOT NULL AND {known_by('answer_recorded_at', known_at)}"
     columns = (
         f"lodged_at, due_at, CASE WHEN {answered} THEN answered_at ELSE {NEVER} END AS answered_at, "
         f"CASE WHEN {answered} THEN answer_recorded_at ELSE {NEVER} END AS answer_recorded_at, "
         f"{_flag('upheld')} AS upheld"
     )
-    return _versions("petitions", "petition_id", columns, known_at=known_at, as_read_then=as_read_then)
+    return _versions("petitions", "petition_id", columns, known_at=known_at)
 
 
-def _incidents(known_at: int, as_read_then: bool) -> str:
+def _incidents(known_at: int) -> str:
     return _versions(
         "incidents", "incident_id", "occurred_at, type, coalesce(link_confidence, 0) AS link_confidence",
-        recorded="verified_at", known_at=known_at, as_read_then=as_read_then,
+        recorded="verified_at", known_at=known_at,
     )  # fmt: skip

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features import loops
-from features.clock import DAY_US, Flags, looking_ahead, visible_pairs, within_window
+from features.clock import DAY_US, Flags, looking_ahead, passed, visible_pairs, within_window
 from features.duplicates import highest, leaders
 from features.history import Array, History, Log, Spine
 from features.schema import CONDUCT_TYPES, EVENT_TYPES, HANDLING_TYPES
@@ -126,11 +126,16 @@ class Selection:
         """Which of the selected rows are of these event types."""
         return loops.are_of_types(self.index, self.pairs.column("type"), _bits(types))
 
-    def within(self, days: float) -> Selection:
-        """Only rows that occurred in ``[as_of - days, as_of)``."""
-        return self._known(days) or self._kept(
-            days, within_window(self.index, self.pairs.column("occurred_at"), self.pairs.as_of, float(days))
+    def within(self, days: float, *, time: str = "occurred_at") -> Selection:
+        """Only rows that occurred (or whose other ``time`` lies) in ``[as_of - days, as_of)``."""
+        how = days if time == "occurred_at" else (time, days)
+        return self._known(how) or self._kept(
+            how, within_window(self.index, self.pairs.column(time), self.pairs.as_of, float(days))
         )  # fmt: skip
+
+    def passed(self, time: str) -> Flags:
+        """For which of the selected rows a time lies before the landmark."""
+        return passed(self.column(time), self.as_of)
 
     def at_least(self, name: str, low: int) -> Selection:
         """Only rows whose column ``name`` is ``low`` or more."""

@@ -43,12 +43,13 @@ class WorkingFolder:
         """The folder, locked against every other process until the end of the block; what is in it stays.
 
         The lock is the kernel's (flock), so that it ends with its process, however that ends.  Raises UserError where
-        another process holds it, or something else has its name.
+        another process holds it, something else has its name, or ``out`` is not ours to replace.
         """
-        path = place_of(out)
-        lock = _locked(path)
+        work = cls(out, place_of(out))
+        lock = _locked(work.path)
         try:
-            yield cls(out, path)
+            work._check_room()
+            yield work
         finally:
             os.close(lock)
 
@@ -88,10 +89,40 @@ class WorkingFolder:
         return tuple(sorted(key for key in former or {} if former and former[key] != plan.get(key)))
 
     def _is_whole(self) -> bool:
-        """Not so where OUT was half replaced and then meddled with."""
-        return not self.is_replacing or all(
-            (self.built / name).exists() or (self.out / name).exists() for name in CONTENTS
-        )  # fmt: skip
+        """Not so where OUT was half replaced and then meddled with: every file must be what the manifest says."""
+        if not self.is_replacing:
+            return True
+
+        def place(name: str) -> Path:
+            return self.built / name if (self.built / name).exists() else self.out / name
+
+        manifest = _read_json(place("manifest.json"))
+        if manifest is None:
+            return False
+        files = {**manifest["files"], "columns.json": manifest["columns"]}
+        return all(place(name).is_file() and sha256(place(name)) == digest for name, digest in files.items())
+
+    def _check_room(self) -> None:
+        """Raise UserError unless OUT is new, empty, a matrix of ours, or was being replaced when its build was killed."""
+        try:
+            self._check_out()
+        except UserError:
+            if not any((self.path / name).exists() for name in (PLAN, REPLACING)):
+                self._take_away()
+            raise
+
+    def _check_out(self) -> None:
+        out = self.out
+        if out.exists() and not out.is_dir():
+            raise UserError(f"{out} is a file: name an empty or new folder")
+        if out.is_mount():
+            raise UserError(
+                f"{out} is a mount point, which a finished matrix cannot be moved to: name a folder inside it"
+            )
+        found = {path.name for path in out.iterdir()} if out.exists() else set()
+        half_ours = (self.path / REPLACING).exists() and found <= {*CONTENTS, *ABOUT_IT}
+        if found and not (found >= set(CONTENTS) or half_ours):
+            raise UserError(f"{out} is not empty and holds no matrix: name an empty or new folder")
 
     def _make_room(self) -> None:
         """The folders to build in; names of what was not finished are taken away."""
@@ -156,19 +187,6 @@ def place_of(out: Path) -> Path:
     return out.parent / f".{out.name}.building"
 
 
-def check_room(out: Path) -> None:
-    """Raise UserError unless ``out`` is new, empty, a matrix of ours, or was being replaced when its build was killed."""
-    if out.exists() and not out.is_dir():
-        raise UserError(f"{out} is a file: name an empty or new folder")
-    if out.is_mount():
-        raise UserError(f"{out} is a mount point, which a finished matrix cannot be moved to: name a folder inside it")
-    half_replaced = (place_of(out) / REPLACING).exists()
-    found = {path.name for path in out.iterdir()} if out.exists() else set()
-    half_ours = half_replaced and found <= {*CONTENTS, *ABOUT_IT}
-    if found and not (found >= set(CONTENTS) or half_ours):
-        raise UserError(f"{out} is not empty and holds no matrix: name an empty or new folder")
-
-
 def write_text(path: Path, text: str) -> None:
     """Write a small file whole or not at all."""
     unfinished = path.with_name(f"{path.name}.unfinished")
@@ -222,11 +240,13 @@ def _read_json(path: Path) -> dict[str, Any] | None:
 def _locked(path: Path) -> int:
     """The open lock file of a working folder, made if it is not there; no worker of a killed process is left."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists() and (not path.is_dir() or (any(path.iterdir()) and not (path / LOCK).exists())):
-        raise UserError(f"{path} is in the way, and not a working folder of ours: move it, or name another folder")
     while True:
-        path.mkdir(exist_ok=True)
         try:
+            if path.exists() and not (path.is_dir() and ((path / LOCK).exists() or not any(path.iterdir()))):
+                raise UserError(
+                    f"{path} is in the way, and not a working folder of ours: move it, or name another folder"
+                )
+            path.mkdir(exist_ok=True)
             lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
         except FileNotFoundError:  # another process has just finished, and taken the folder away
             continue

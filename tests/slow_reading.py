@@ -16,24 +16,28 @@ NAN = math.nan
 # --- what is visible -------------------------------------------------------------------------------------------------
 
 
-def visible(rows, row_id, as_of, *, recorded="recorded_at"):
-    """The last version recorded before ``as_of`` of every row, unless it withdraws the row."""
+def visible(tables, name, row_id, as_of, *, recorded="recorded_at"):
+    """The last version recorded before ``as_of`` of every row, unless it withdraws the row.
+
+    A version that names a dispute which is not on record by then is not there yet.
+    """
+    known = {row["dispute_id"] for row in tables["disputes"] if row["recorded_at"] < as_of} | {None}
     last = {}
-    for row in sorted(rows, key=lambda row: row[recorded]):
-        if row[recorded] < as_of:
+    for row in sorted(tables[name], key=lambda row: row[recorded]):
+        if row[recorded] < as_of and row["dispute_id"] in known:
             last[row[row_id]] = row
     return [row for row in last.values() if not row["withdrawn"]]
 
 
 def visible_dispute(tables, dispute_id, as_of):
     """The visible version of a dispute, or None."""
-    own = [row for row in tables["disputes"] if row["dispute_id"] == dispute_id]
-    return next(iter(visible(own, "dispute_id", as_of)), None)
+    found = visible(tables, "disputes", "dispute_id", as_of)
+    return next((row for row in found if row["dispute_id"] == dispute_id), None)
 
 
 def visible_events(tables, dispute_id, as_of):
     """The visible events of a dispute; a version may have moved an event to another dispute."""
-    return [row for row in visible(tables["events"], "event_id", as_of) if row["dispute_id"] == dispute_id]
+    return [row for row in visible(tables, "events", "event_id", as_of) if row["dispute_id"] == dispute_id]
 
 
 def in_order(events):
@@ -80,7 +84,7 @@ class Reading:
         self.tables, self.dispute_id, self.as_of, self.income = tables, dispute_id, as_of, income
         self.case = visible_dispute(tables, dispute_id, as_of)
         self.events = visible_events(tables, dispute_id, as_of)
-        own = [row for row in visible(tables["petitions"], "petition_id", as_of) if row["dispute_id"] == dispute_id]
+        own = [row for row in visible(tables, "petitions", "petition_id", as_of) if row["dispute_id"] == dispute_id]
         self.petitions = own
         affirmed = [
             row for row in self.events
@@ -389,12 +393,11 @@ def known_at(tables):
 
 
 def concerning(tables, dispute_id):
-    """The dispute, and the events that ever were of it: nothing else can move its landmarks."""
+    """The dispute, the events that ever were of it, and the disputes they went to: nothing else moves its landmarks."""
     ids = {row["event_id"] for row in tables["events"] if row["dispute_id"] == dispute_id}
-    return {
-        "disputes": [row for row in tables["disputes"] if row["dispute_id"] == dispute_id],
-        "events": [row for row in tables["events"] if row["event_id"] in ids],
-    }
+    events = [row for row in tables["events"] if row["event_id"] in ids]
+    named = {row["dispute_id"] for row in events} | {dispute_id}
+    return {"disputes": [row for row in tables["disputes"] if row["dispute_id"] in named], "events": events}
 
 
 def landmarks(tables, dispute_id, until):
@@ -429,7 +432,8 @@ def _after_events(tables, dispute_id):
 
 def _after_closures(tables, dispute_id, *, first):
     """30 and 90 days after each time at which a closure became visible, if it stood all the while."""
-    turns = sorted({first, *(row["recorded_at"] for row in tables["events"] if row["recorded_at"] >= first)})
+    recorded = {row["recorded_at"] for name in ("disputes", "events") for row in tables[name]}
+    turns = sorted({first, *(time for time in recorded if time >= first)})
     found = set()
     closed_since = None
     for time, following in zip(turns, [*turns[1:], math.inf], strict=True):
@@ -450,7 +454,7 @@ def label(tables, dispute_id, as_of, known, *, delay_days=150, confidence=0.8):
 
 def incidents(tables, dispute_id, known, confidence=0.8):
     """When the sure incidents of a dispute happened, as known at (and including) ``known``."""
-    rows = visible(tables["incidents"], "incident_id", known + 1, recorded="verified_at")
+    rows = visible(tables, "incidents", "incident_id", known + 1, recorded="verified_at")
     return [
         row["occurred_at"] for row in rows
         if row["dispute_id"] == dispute_id and (row["link_confidence"] or 0) >= confidence

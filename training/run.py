@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from features import catalogue
 from features.clock import format_time
 from features.errors import MissingInput, UserError
 from features.indicator import Indicator
-from features.matrix import build_matrix
+from features.matrix import build_matrix, matrix_plan_digest
 from features.records import Records
 from features.view import Values
 from training.artifact.contract import ColumnContract, ModelContract, PointsContract, Provenance
@@ -157,16 +156,14 @@ def _built(
     experiment: Experiment, records: Records, home: Home, progress: Progress, *,
     as_of: str, closed_within_days: int | None,
 ) -> Path:  # fmt: skip
-    """A matrix, built once per records, catalogue and settings, then found again."""
-    settings = [as_of, closed_within_days, experiment.matrix.indicators, experiment.matrix.reference_income_cny]
-    key = json.dumps([records.digests, catalogue.digest(), settings, experiment.label.model_dump()], sort_keys=True)
-    folder = home.matrices / hashlib.sha256(key.encode()).hexdigest()[:16]
+    """A matrix, built once for everything that its bytes depend on, then found again."""
+    settings: dict[str, Any] = {
+        "as_of": as_of, "indicators": experiment.matrix.indicator_ids, "label": experiment.label,
+        "reference_income_cny": experiment.matrix.reference_income_cny, "closed_within_days": closed_within_days,
+    }  # fmt: skip
+    folder = home.matrices / matrix_plan_digest(records, **settings)[:16]
     if not (folder / "manifest.json").exists():
-        build_matrix(
-            records, folder, as_of=as_of, indicators=experiment.matrix.indicator_ids, label=experiment.label,
-            reference_income_cny=experiment.matrix.reference_income_cny, closed_within_days=closed_within_days,
-            progress=progress,
-        )  # fmt: skip
+        build_matrix(records, folder, **settings, progress=progress)
     return folder
 
 

@@ -86,7 +86,7 @@ def agreement_performance_rate(view: View) -> Measure:
     agreement without a due date, or due at this very instant, is none of them.
     """
     steps = view.steps.of("mediation_agreed", "agreement_performed", "agreement_broken")
-    due = steps.where(~steps.are("mediation_agreed") | (steps.column("due_at") < steps.as_of))
+    due = steps.where(~steps.are("mediation_agreed") | steps.passed("due_at"))
     partner = counterparts(due, "agreement_performed", "agreement_broken")
     obligation = due.are("mediation_agreed")
     performed = obligation & (partner >= 0) & due.are("agreement_performed")[partner]
@@ -119,9 +119,7 @@ def procedural_error_upheld(view: View) -> Measure:
     """1 if an error of the institution was upheld in 365 days: on review, or in answer to a petition."""
     review = view.steps.of("error_upheld").within(UPHELD_DAYS)
     upheld = view.petitions.where(view.petitions.column("upheld") == 1)
-    upheld = upheld.where(_answered(upheld))
-    answered_at = upheld.column("answered_at")
-    recent = upheld.where((answered_at < upheld.as_of) & (answered_at >= upheld.as_of - UPHELD_DAYS * DAY_US))
+    recent = upheld.where(_answered(upheld)).within(UPHELD_DAYS, time="answered_at")
     return Measure(np.maximum(review.any().values, recent.any().values), (review, recent))
 
 
@@ -145,11 +143,11 @@ def _last(steps: Selection, otherwise: Values) -> Values:
 
 def _answered(petitions: Selection) -> Flags:
     """Which petitions have an answer that was known before the landmark."""
-    return petitions.column("answer_recorded_at") < petitions.as_of
+    return petitions.passed("answer_recorded_at")
 
 
 def _unanswered_petitions(view: View) -> Selection:
-    overdue = view.petitions.where(view.petitions.column("due_at") < view.petitions.as_of)
+    overdue = view.petitions.where(view.petitions.passed("due_at"))
     return overdue.where(~_answered(overdue))
 
 

@@ -1,10 +1,13 @@
 """The case record that a folder exports, where the records are odd but lawful; and priors with versions in a request."""
 
+import pyarrow.parquet as pq
 import pytest
 
+from features import build_matrix
 from features.case_export import case_record
 from features.case_text import case_text
 from features.case_view import case_timeline
+from features.catalogue import BY_ID, INDICATORS, columns_of
 from features.clock import format_time
 from features.errors import MissingInput
 from features.records import read_records
@@ -75,6 +78,9 @@ def test_the_timeline_shows_what_was_known_beside_the_values(records):
     shown = case_timeline(records, "D1", as_of=START + 20 * r.DAY)
     assert [row.row_id for row in shown.timeline] == ["E0", "D1", "P1", "E1"]
     values = {one.column[:3]: one for one in shown.values}
+    assert [one.column for one in shown.values] == list(
+        columns_of(indicator for indicator in INDICATORS if not indicator.care_only)
+    )
     assert (values["B06"].value, values["B06"].evidence) == (1, ("E1",))
     assert values["D01"].value is None
     assert "weapon" in case_text(shown)
@@ -100,3 +106,37 @@ def test_a_later_version_of_a_prior_dispute_replaces_the_earlier(changes, after)
     for sent in (priors, priors[::-1]):
         for as_of, count in ((START + 5 * r.DAY, 1), (START + 5 * r.DAY + 1, after)):
             assert r.online(r.case_record(tables, "D1", as_of, sent))["A09"] == count
+
+
+def moved_to_a_dispute_not_on_record_yet():
+    """D1's weapon, and the closure of D0, D1's prior: both moved on day 20 to D9, which is on record from day 40."""
+    tables = r.no_rows()
+    tables["disputes"] = [
+        r.dispute("D0", START - 90 * r.DAY, pair_token="pt", pair_confidence=1.0),
+        r.dispute("D1", START, pair_token="pt", pair_confidence=1.0),
+        r.dispute("D9", START + 5 * r.DAY, START + 40 * r.DAY),
+        r.dispute("D10", START + 50 * r.DAY),
+    ]
+    knife = r.event("E1", "D1", "weapon", START + r.DAY)
+    closure = r.event("E0", "D0", "closed", START - 50 * r.DAY)
+    tables["events"] = [
+        version
+        | {"dispute_id": dispute_id, "recorded_at": version["recorded_at"] if day is None else START + day * r.DAY}
+        for version in (knife, closure)
+        for day, dispute_id in ((None, version["dispute_id"]), (20, "D9"))
+    ]
+    return tables
+
+
+@pytest.mark.parametrize(("day", "there"), [(20, 1), (21, 1), (40, 1), (41, 0)])
+def test_a_move_counts_from_when_its_dispute_is_on_record(tmp_path, day, there):
+    """Batch, request and yesterday's matrix agree: until D9 is known, the rows stay where they were."""
+    folder = r.write_records(tmp_path / "records", moved_to_a_dispute_not_on_record_yet())
+    as_of = START + day * r.DAY
+    with read_records(folder, strict=True, now=r.NOW) as records:
+        found = r.online(case_record(records, "D1", as_of=as_of))
+        assert (found["A09"], found["B06"]) == (there, there)
+        for known_at in (None, as_of):
+            build_matrix(records, tmp_path / "matrix", as_of=format_time(as_of), as_known_at=known_at)
+            rows = pq.read_table(tmp_path / "matrix" / "matrix", filters=[("dispute_id", "=", "D1")]).to_pylist()
+            assert [(row[BY_ID["A09"].column], row[BY_ID["B06"].column]) for row in rows] == [(there, there)]
