@@ -64,7 +64,10 @@ class Drawing:
 
 @dataclass
 class Counted:
-    """What became of every row: of the training matrix, and of the test's matrix."""
+    """What became of every row: of the training matrix, and of the test's matrix.
+
+    ``train_effective`` is how many equal rows the weighted training rows are worth (Kish 1965), sampling left aside.
+    """
 
     training: Drawing = field(default_factory=Drawing)
     test_rows: int = 0
@@ -72,8 +75,10 @@ class Counted:
     test_after_incident: int = 0
     test_outside_the_period: int = 0
     test: int = 0
+    train_effective: int = 0
+    largest_pair_weight: float = 1.0
 
-    def to_record(self) -> dict[str, int]:
+    def to_record(self) -> dict[str, float]:
         """All counts, flat."""
         own = {name: value for name, value in self.__dict__.items() if name != "training"}
         return self.training.__dict__ | own
@@ -146,6 +151,9 @@ def split_rows(
     held = _joined(found[2])
     counted.test = len(held)
     train, calibration = (_weighted(drawn, sampling.negative_rate) for drawn in found[:2])
+    if len(train):
+        counted.train_effective = round(train.pair_weight.sum() ** 2 / (train.pair_weight**2).sum())
+        counted.largest_pair_weight = round(float(train.pair_weight.max()), 3)
     return SplitRows(train, calibration, held, np.concatenate(names), counted)
 
 
