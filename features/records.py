@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import duckdb
 
-from features.errors import InvalidRecords, RefusedInput
+from features.errors import InvalidRecords, RefusedInput, UserError
 from features.quarantine import ValidationReport
 from features.rules import REFUSALS
 from features.schema import FEATURE_TABLES, INCIDENTS, PETITIONS
@@ -86,6 +86,7 @@ def read_records(
         MissingInput: ``path`` is not a folder.
         RefusedInput: a table has a column that the charter refuses (under ``strict`` also: a value).
         InvalidRecords: a table is missing, broken or has wrong columns (under ``strict``: any fault).
+        UserError: the temporary folder or the memory does not suffice.
 
     """
     found = find_tables(path, _READ_TABLES)
@@ -96,6 +97,12 @@ def read_records(
         )
         _raise_faults(Path(path), report, strict=strict)
         return Records(engine, report=report, digests=_digests(found), source=_read_source(Path(path)))
+    except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+        engine.close()
+        raise UserError(
+            f"{path} could not be read: {str(error).partition(chr(10))[0]}. Larger records are laid out in a temporary "
+            f"folder ({engine.folder.name}) and need about their own size there: make room, or name another by TMPDIR"
+        ) from error
     except BaseException:
         engine.close()
         raise

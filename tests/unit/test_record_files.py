@@ -3,11 +3,12 @@
 import csv
 from datetime import UTC, datetime
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from features.errors import InvalidRecords, MissingInput, RefusedInput
+from features.errors import InvalidRecords, MissingInput, RefusedInput, UserError
 from features.quarantine import RowCount
 from features.records import read_records
 from features.schema import FEATURE_TABLES
@@ -228,6 +229,17 @@ def test_part_files_of_both_kinds_are_one_table(tmp_path):
 
 
 # --- what is known of the records ------------------------------------------------------------------------------------
+
+
+def test_a_full_disk_is_a_clear_error(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise duckdb.IOException("IO Error: could not write: No space left on device\nand more")
+
+    folder = write_csv(tmp_path, tables())
+    monkeypatch.setattr("features.records.Door.pass_through", full)
+    error = stopped(folder, UserError)
+    assert "No space left on device. Larger records" in str(error)
+    assert "TMPDIR" in str(error)
 
 
 def test_read_records_never_opens_audit(tmp_path):
