@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,42 +24,53 @@ from features.schema import (
 )
 
 Row = Mapping[str, Any]
-Field = tuple[str, type, Callable[[Row], Any]]
+Reader = Callable[[Sequence[Row]], list[Any]]
+Field = tuple[str, type, Reader]
 
 
-def _coder(column: str, codes: tuple[str, ...]) -> Callable[[Row], int]:
+class Version(NamedTuple):
+    """One version of a row, and from and until when it was the last word."""
+
+    row: Row
+    row_id: str
+    known_from: int
+    known_until: int
+
+
+def _coded(column: str, codes: tuple[str, ...]) -> Reader:
     positions = {code: position for position, code in enumerate(codes)} | {None: -1}
-    return lambda row: positions[row.get(column)]
+    return lambda rows: [positions[row.get(column)] for row in rows]
 
 
-def _plain(column: str, null: float = np.nan) -> Callable[[Row], Any]:
-    def value(row: Row) -> Any:
-        found = row.get(column)
-        return null if found is None else found
-
-    return value
+def _given(column: str) -> Reader:
+    """A column that is never null."""
+    return lambda rows: [row[column] for row in rows]
 
 
-def _stakes(row: Row) -> int:
-    stakes = row.get("stakes")
-    return sum(1 << STAKES.index(stake) for stake in set(stakes)) if stakes else -1
+def _plain(column: str, null: float = np.nan) -> Reader:
+    return lambda rows: [null if (found := row.get(column)) is None else found for row in rows]
 
 
-def _severity(row: Row) -> int:
-    severity = 0 if row["type"] == NEVER_SEVERE else row.get("severity")
-    return DEFAULT_SEVERITY.get(row["type"], 0) if severity is None else severity
+def _stakes(rows: Sequence[Row]) -> list[int]:
+    return [sum(1 << STAKES.index(one) for one in set(stakes)) if (stakes := row.get("stakes")) else -1 for row in rows]
 
 
-_TYPE = ("type", np.int64, _coder("type", EVENT_TYPES))
-_OCCURRED = ("occurred_at", np.int64, _plain("occurred_at"))
+def _severity(rows: Sequence[Row]) -> list[int]:
+    given = ((row["type"], 0 if row["type"] == NEVER_SEVERE else row.get("severity")) for row in rows)
+    return [DEFAULT_SEVERITY.get(type_, 0) if severity is None else severity for type_, severity in given]
+
+
+_TYPE_CODE = {type_: code for code, type_ in enumerate(EVENT_TYPES)}
+_TYPE: Field = ("type", np.int64, lambda rows: [_TYPE_CODE[row["type"]] for row in rows])
+_OCCURRED: Field = ("occurred_at", np.int64, _given("occurred_at"))
 _CONDUCT = frozenset(CONDUCT_TYPES)
 
 CASE_FIELDS: tuple[Field, ...] = (
-    ("opened_at", np.int64, _plain("opened_at")),
-    ("channel", np.int64, _coder("channel", CHANNELS)),
-    ("kind", np.int64, _coder("kind", DISPUTE_KINDS)),
-    ("relation", np.int64, _coder("relation", RELATIONS)),
-    ("proximity", np.int64, _coder("proximity", PROXIMITIES)),
+    ("opened_at", np.int64, _given("opened_at")),
+    ("channel", np.int64, _coded("channel", CHANNELS)),
+    ("kind", np.int64, _coded("kind", DISPUTE_KINDS)),
+    ("relation", np.int64, _coded("relation", RELATIONS)),
+    ("proximity", np.int64, _coded("proximity", PROXIMITIES)),
     ("stakes", np.int64, _stakes),
     ("amount_cny", np.float64, _plain("amount_cny")),
     ("wage_arrears_months", np.float64, _plain("wage_arrears_months")),
@@ -69,59 +80,53 @@ CASE_FIELDS: tuple[Field, ...] = (
 CONDUCT_FIELDS: tuple[Field, ...] = (
     _TYPE,
     _OCCURRED,
-    ("channel", np.int64, _coder("channel", CHANNELS)),
+    ("channel", np.int64, _coded("channel", CHANNELS)),
     ("severity", np.int64, _severity),
     ("specifics", np.int64, _plain("specifics", 0)),
     ("alcohol", np.int64, _plain("alcohol", 0)),
-    ("id_order", np.int64, _plain("id_order")),
 )
 STEP_FIELDS: tuple[Field, ...] = (
     _TYPE,
     _OCCURRED,
     ("due_at", np.int64, _plain("due_at", NEVER)),
     ("scheduled_at", np.int64, _plain("scheduled_at", NEVER)),
-    ("service", np.int64, _coder("service", SERVICES)),
+    ("service", np.int64, _coded("service", SERVICES)),
 )
 PETITION_FIELDS: tuple[Field, ...] = (
-    ("lodged_at", np.int64, _plain("lodged_at")),
-    ("due_at", np.int64, _plain("due_at")),
+    ("lodged_at", np.int64, _given("lodged_at")),
+    ("due_at", np.int64, _given("due_at")),
     ("answered_at", np.int64, _plain("answered_at", NEVER)),
     ("answer_recorded_at", np.int64, _plain("answer_recorded_at", NEVER)),
     ("upheld", np.int64, _plain("upheld", -1)),
 )
 PRIOR_FIELDS: tuple[Field, ...] = (
-    ("prior", np.int64, _plain("prior")),
-    ("opened_at", np.int64, _plain("opened_at")),
+    ("opened_at", np.int64, _given("opened_at")),
     ("confidence", np.float64, _plain("pair_confidence", 0.0)),
 )
 
 
 def case_history(case: CaseRecord) -> History:
     """The history of one validated case record."""
-    events, petitions, priors = case.events, case.petitions, case.prior_disputes
-    known = _known(events, "event_id")
+    events = _known(case.events, "event_id")
+    conduct = sorted(
+        (v for v in events if v.row["type"] in _CONDUCT and v.row.get("assertion") in (None, "affirmed")),
+        key=lambda v: (_TYPE_CODE[v.row["type"]], v.row["occurred_at"], v.row_id, v.known_from),
+    )
+    steps = sorted(
+        (v for v in events if v.row["type"] not in _CONDUCT),
+        key=lambda v: (v.row["occurred_at"], v.row_id, v.known_from),
+    )
+    petitions = sorted(
+        _known(case.petitions, "petition_id"), key=lambda v: (v.row["lodged_at"], v.row_id, v.known_from)
+    )
+    priors = _closed_priors(case.prior_disputes)
     return History(
         dispute_ids=np.array([case.dispute_id], object),
-        cases=_log(sorted(_known(case.dispute, "dispute_id"), key=_from), CASE_FIELDS),
-        conduct=_log(
-            sorted(
-                _affirmed_conduct(known),
-                key=lambda r: (_TYPE[2](r), r["occurred_at"], r["row_id"], r["known_from"]),
-            ),
-            CONDUCT_FIELDS,
-        ),
-        steps=_log(
-            sorted(
-                (r for r in known if r["type"] not in _CONDUCT),
-                key=lambda r: (r["occurred_at"], r["row_id"], r["known_from"]),
-            ),
-            STEP_FIELDS,
-        ),
-        petitions=_log(
-            sorted(_known(petitions, "petition_id"), key=lambda r: (r["lodged_at"], r["row_id"], r["known_from"])),
-            PETITION_FIELDS,
-        ),
-        priors=_log(_closed_priors(priors), PRIOR_FIELDS),
+        cases=_log(sorted(_known(case.dispute, "dispute_id"), key=lambda v: v.known_from), CASE_FIELDS),
+        conduct=_log(conduct, CONDUCT_FIELDS, id_order=_places(v.row_id for v in conduct)),
+        steps=_log(steps, STEP_FIELDS),
+        petitions=_log(petitions, PETITION_FIELDS),
+        priors=_log(priors, PRIOR_FIELDS, prior=_places(v.row_id for v in priors)),
     )
 
 
@@ -130,12 +135,8 @@ def spine_of_one(as_of: int) -> Spine:
     return Spine(np.zeros(1, np.int64), np.array([as_of], np.int64))
 
 
-def _from(row: Row) -> int:
-    return row["known_from"]
-
-
-def _known(rows: Iterable[Row], row_id: str) -> list[dict[str, Any]]:
-    """The versions of rows that are not withdrawals, each with the time from and until which it was the last word."""
+def _known(rows: Iterable[Row], row_id: str) -> list[Version]:
+    """The versions of rows that are not withdrawals."""
     versions: dict[str, list[Row]] = {}
     for row in rows:
         versions.setdefault(row[row_id], []).append(row)
@@ -143,42 +144,33 @@ def _known(rows: Iterable[Row], row_id: str) -> list[dict[str, Any]]:
     for name, group in versions.items():
         ordered = sorted(group, key=lambda row: row["recorded_at"]) if len(group) > 1 else group
         for position, row in enumerate(ordered):
-            if row.get("withdrawn"):
-                continue
-            until = ordered[position + 1]["recorded_at"] if position + 1 < len(ordered) else NEVER
-            known.append({**row, "row_id": name, "known_from": row["recorded_at"], "known_until": until})
+            if not row.get("withdrawn"):
+                until = ordered[position + 1]["recorded_at"] if position + 1 < len(ordered) else NEVER
+                known.append(Version(row, name, row["recorded_at"], until))
     return known
 
 
-def _affirmed_conduct(known: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Affirmed conduct, each row with its id's place among their ids: two things of one instant are told in that order."""
-    rows = [row for row in known if row["type"] in _CONDUCT and row.get("assertion") in (None, "affirmed")]
-    order = {name: place for place, name in enumerate(sorted({row["row_id"] for row in rows}))}
-    for row in rows:
-        row["id_order"] = order[row["row_id"]]
-    return rows
+def _places(ids: Iterable[str]) -> list[int]:
+    """The place of each id among the different ids: two things of one instant are told in that order."""
+    listed = list(ids)
+    place = {name: number for number, name in enumerate(sorted(set(listed)))}
+    return [place[name] for name in listed]
 
 
-def _closed_priors(priors: Sequence[Row]) -> list[dict[str, Any]]:
+def _closed_priors(priors: Iterable[Row]) -> list[Version]:
     """The prior disputes that were closed, known once both the link and the closure are."""
-    numbers = {name: number for number, name in enumerate(sorted({row["dispute_id"] for row in priors}))}
-    rows = [
-        {**row, "prior": numbers[row["row_id"]], "known_from": max(row["known_from"], row["closed_recorded_at"])}
-        for row in _known(priors, "dispute_id")
-        if row.get("closed_recorded_at") is not None
-    ]
-    return sorted(rows, key=lambda row: (row["row_id"], row["known_from"]))
+    closed = (v for v in _known(priors, "dispute_id") if v.row.get("closed_recorded_at") is not None)
+    known = [v._replace(known_from=max(v.known_from, v.row["closed_recorded_at"])) for v in closed]
+    return sorted(known, key=lambda v: (v.row_id, v.known_from))
 
 
-def _log(rows: Sequence[Row], fields: tuple[Field, ...]) -> Log:
-    whole = [(name, read) for name, dtype, read in fields if dtype is np.int64]
-    numbers = np.array(
-        [(row["known_from"], row["known_until"], *(read(row) for _, read in whole)) for row in rows], np.int64
-    )
-    by_column = np.ascontiguousarray(numbers.reshape(len(rows), 2 + len(whole)).T)
-    columns: dict[str, Array] = {name: by_column[2 + place] for place, (name, _) in enumerate(whole)}
-    columns |= {
-        name: np.array([read(row) for row in rows], dtype) for name, dtype, read in fields if dtype is not np.int64
-    }
-    ids = np.array([row["row_id"] for row in rows], object)
-    return Log(np.array([0, len(rows)]), by_column[0], by_column[1], columns, ids)
+def _log(versions: Sequence[Version], fields: tuple[Field, ...], **further: list[int]) -> Log:
+    """The log of one dispute; ``further`` are columns that are not in the rows."""
+    rows = [version.row for version in versions]
+    whole = {name: read(rows) for name, dtype, read in fields if dtype is np.int64} | further
+    times = [[version.known_from for version in versions], [version.known_until for version in versions]]
+    numbers = np.array([*times, *whole.values()], np.int64)
+    columns: dict[str, Array] = dict(zip(whole, numbers[2:], strict=True))
+    columns |= {name: np.array(read(rows), dtype) for name, dtype, read in fields if dtype is not np.int64}
+    ids = np.array([version.row_id for version in versions], object)
+    return Log(np.array([0, len(rows)]), numbers[0], numbers[1], columns, ids)
