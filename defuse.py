@@ -425,15 +425,17 @@ def token() -> None:
 @click.option("--role", type=click.Choice(["router", "reviewer", "care", "analyst", "admin"]), required=True)
 @click.option("--area", default="", help="Only cases of townships that begin with this.")
 @click.option("--expires", default="30d", show_default=True, help="So many days, like 30d.")
+@click.option("--per-minute", default=6_000, show_default=True, help="The most requests a minute.")
 @as_json
-def create_token(role: str, area: str, expires: str, json_output: bool) -> None:
+def create_token(role: str, area: str, expires: str, per_minute: int, json_output: bool) -> None:
     """Print a new token once; only its hash is kept."""
     from serving.access import Role  # noqa: PLC0415
     from serving.access import create_token as make  # noqa: PLC0415
 
     if not (expires.endswith("d") and expires[:-1].isdigit() and int(expires[:-1]) > 0):
         raise UserError(f"--expires {expires!r}: write a number of days, like 30d")
-    made = make(_home().root, role=Role(role), area=area, lasting=timedelta(days=int(expires[:-1])))
+    lasting = timedelta(days=int(expires[:-1]))
+    made = make(_home().root, role=Role(role), area=area, lasting=lasting, per_minute=per_minute)
     show({"token": made, "role": role, "area": area}, json_output=json_output, text=made)
 
 

@@ -14,8 +14,10 @@ from pathlib import Path
 
 from features.errors import InvalidConfiguration, UserError
 from serving.problems import Problem
+from serving.rates import Rates
 
 TOKENS_FILE = "tokens.json"
+PER_MINUTE = 6_000
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -36,25 +38,33 @@ EVERYONE = frozenset(Role)
 
 @dataclass(frozen=True)
 class Grant:
-    """What one token allows: a role inside an area prefix ("" is everywhere) until a time."""
+    """What one token allows: a role inside an area prefix ("" is everywhere) until a time, so often a minute."""
 
     token_sha256: str
     role: Role
     area: str
     expires_at_utc: str
+    per_minute: int = PER_MINUTE
 
 
 NO_TOKEN_NEEDED = Grant("", Role.REVIEWER, "", "9999-12-31T00:00:00+00:00")
 """The grant of a service on loopback whose access control is off."""
 
 
-def create_token(home: Path, *, role: Role, area: str = "", lasting: timedelta = timedelta(days=30)) -> str:
-    """A new token, told once; its hash is kept in ``tokens.json``, replaced atomically."""
+def create_token(
+    home: Path, *, role: Role, area: str = "", lasting: timedelta = timedelta(days=30), per_minute: int = PER_MINUTE
+) -> str:
+    """A new token, told once; its hash is kept in ``tokens.json``, replaced atomically.
+
+    Raises UserError for an area that is no beginning of a township code, or a rate below one a minute.
+    """
+    if per_minute < 1:
+        raise UserError(f"--per-minute {per_minute}: a token that may send nothing is of no use; name 1 or more")
     if area and not (area.isascii() and area.isdigit() and len(area) <= 9):
         raise UserError(f"--area {area!r} is not the beginning of a 9-digit township code")
     token = f"dfs_{secrets.token_urlsafe(32)}"
     expires = (datetime.now(UTC) + lasting).isoformat(timespec="seconds")
-    grants = [*_read(home / TOKENS_FILE), Grant(_hash(token), role, area, expires)]
+    grants = [*_read(home / TOKENS_FILE), Grant(_hash(token), role, area, expires, per_minute)]
     home.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=home, prefix=".tokens-")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -73,15 +83,20 @@ class Door:
         self._open = open_to_all
         self._stamp: tuple[int, int] | None = None
         self._grants: dict[str, Grant] = {}
+        self._rates = Rates()
 
     def grant(self, authorization: str | None) -> Grant:
-        """The grant of an ``Authorization`` header.  Raises Problem 401 for a missing, unknown or expired token."""
+        """The grant of an ``Authorization`` header.
+
+        Raises Problem 401 for a missing, unknown or expired token, 429 for one that sends too much.
+        """
         if self._open:
             return NO_TOKEN_NEEDED
         scheme, _, token = (authorization or "").partition(" ")
         found = self._current().get(_hash(token)) if scheme.lower() == "bearer" else None
         if found is None or datetime.fromisoformat(found.expires_at_utc) <= datetime.now(UTC):
             raise Problem(401, "send Authorization: Bearer TOKEN; `defuse token create` makes one")
+        self._rates.take(found.token_sha256, per_minute=found.per_minute)
         return found
 
     def _current(self) -> dict[str, Grant]:

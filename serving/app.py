@@ -7,6 +7,7 @@ import json
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import from_json
@@ -19,16 +20,15 @@ from starlette.routing import Match, Route
 from features.errors import Fault, UserError
 from features.rules import Rule
 from serving.access import EVERYONE, MAY_READ_CASES, MAY_SCORE, Door, Grant, demand
+from serving.limits import BATCH_BODY_LIMIT, BATCH_CASES, BODY_LIMIT
 from serving.metrics import Metrics
+from serving.openapi import openapi_document
 from serving.page import review_page
 from serving.problems import HEADERS, Problem, problem_of
 
 if TYPE_CHECKING:
     from serving.desk import Desk
 
-BODY_LIMIT = 1 << 20
-BATCH_BODY_LIMIT = 16 << 20
-BATCH_CASES = 1_000
 CASES_AT_ONCE = 20
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 log = logging.getLogger("defuse.serving")
@@ -45,6 +45,7 @@ def make_app() -> Starlette:
             Route("/v1/assessments/{assessment_id}", _guarded(find), methods=["GET"]),
             Route("/v1/model", _guarded(model), methods=["GET"]),
             Route("/review/{assessment_id}", _guarded(review), methods=["GET"]),
+            Route("/openapi.json", _guarded(openapi), methods=["GET"]),
             Route("/readyz", _guarded(ready), methods=["GET"]),
             Route("/metrics", _guarded(metrics), methods=["GET"]),
             Route("/", _guarded(home), methods=["GET"]),
@@ -103,6 +104,16 @@ async def model(request: Request) -> Response:
     """``GET /v1/model``: what is in force."""
     demand(_grant(request), EVERYONE)
     return _json(_desk(request).model_record())
+
+
+async def openapi(_request: Request) -> Response:
+    """``GET /openapi.json``: the description of all this; open to all."""
+    return Response(_openapi_text(), media_type="application/json", headers=HEADERS)
+
+
+@cache
+def _openapi_text() -> bytes:
+    return json.dumps(openapi_document(), ensure_ascii=False).encode()
 
 
 async def ready(request: Request) -> Response:

@@ -18,6 +18,7 @@ TITLES = {
     413: "too large",
     415: "wrong media type",
     422: "invalid record",
+    429: "too many requests",
     500: "a fault of the service",
     503: "not ready",
 }
