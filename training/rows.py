@@ -78,10 +78,14 @@ class Counted:
     train_effective: int = 0
     largest_pair_weight: float = 1.0
 
-    def to_record(self) -> dict[str, float]:
-        """All counts, flat."""
-        own = {name: value for name, value in self.__dict__.items() if name != "training"}
-        return self.training.__dict__ | own
+    def to_record(self) -> dict[str, int]:
+        """All counts of rows, flat."""
+        apart = {"training", *self.weights_record()}
+        return self.training.__dict__ | {name: value for name, value in self.__dict__.items() if name not in apart}
+
+    def weights_record(self) -> dict[str, float]:
+        """What the weights of the training rows come to; no counts of rows, so apart from them."""
+        return {"train_effective": self.train_effective, "largest_pair_weight": self.largest_pair_weight}
 
 
 @dataclass(frozen=True)

@@ -242,7 +242,8 @@ def _column_contract(indicator: Indicator, column: str, values: Values, weight: 
 def _parameters(experiment: Experiment, counted: Counted, split: Split, model: RiskModel) -> dict[str, Any]:
     settings = {f"{section}.{key}": value for section, body in experiment.model_dump(mode="json").items()
                 if isinstance(body, dict) for key, value in body.items()}  # fmt: skip
-    rows = {f"rows.{name}": value for name, value in counted.to_record().items()}
+    rows: dict[str, Any] = {f"rows.{name}": value for name, value in counted.to_record().items()}
+    rows |= {f"weights.{name}": value for name, value in counted.weights_record().items()}
     times = {name: format_time(at) for name, at in asdict(split).items()}
     return settings | rows | times | {"seed": experiment.seed, "model.digest": model.digest}
 

@@ -92,7 +92,7 @@ def test_evidence_is_visible_and_affirmed():
             for row in slow.visible_events(tables, "D000", as_of)
             if row["type"] not in CONDUCT_TYPES or row["assertion"] in (None, "affirmed")
         }
-        petitions = {row["petition_id"] for row in slow.visible(tables["petitions"], "petition_id", as_of)}
+        petitions = {row["petition_id"] for row in slow.visible(tables, "petitions", "petition_id", as_of)}
         for indicator, rows in evidence(tables, "D000", as_of).items():
             assert set(rows) <= (events | petitions if indicator in ("C02", "C12") else events)
             assert len(set(rows)) == len(rows)
