@@ -1,0 +1,79 @@
+"""The verbs of this floor: score, serve, tokens."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from features.command_line import FOLDER, RECORDS, as_json, open_records, show
+from features.errors import UserError
+from features.progress import reporting
+from training.artifact.home import Home
+
+
+@click.command()
+@click.argument("records", type=RECORDS)
+@click.argument("out", type=FOLDER)
+@click.option("--as-of", "as_of", required=True, help="An RFC 3339 time with offset.")
+@click.option("--strict", is_flag=True, help="Stop at any bad row.")
+@as_json
+def score(records: Path, out: Path, as_of: str, strict: bool, json_output: bool) -> None:
+    """Score every dispute that is open, or closed less than 90 days ago, into OUT/assessments.parquet."""
+    from features.clock import parse_time  # noqa: PLC0415
+    from serving.batch import score_records  # noqa: PLC0415
+    from serving.policy import read_policy  # noqa: PLC0415
+    from training.artifact.store import load_champion  # noqa: PLC0415
+
+    home = Home.from_environment()
+    model, champion = load_champion(home.root)
+    with reporting() as progress, open_records(records, strict=strict) as opened:
+        result = score_records(
+            opened, out, as_of=parse_time(as_of), model=model, version=champion["version"],
+            policy=read_policy(home.root), progress=progress,
+        )  # fmt: skip
+    tiers = ", ".join(f"{count:,} {tier}" for tier, count in sorted(result.tiers.items()))
+    record = {"path": str(result.path), "disputes": result.disputes, "tiers": result.tiers}
+    show(record, json_output=json_output, text=f"{result.disputes:,} disputes in {result.path}: {tiers}")
+
+
+@click.command()
+@click.option("--host", default=lambda: os.environ.get("DEFUSE_HOST", "127.0.0.1"), show_default="127.0.0.1")
+@click.option("--port", type=int, default=lambda: int(os.environ.get("DEFUSE_PORT", "3000")), show_default="3000")
+def serve(host: str, port: int) -> None:
+    """Serve the model in force over HTTP with BentoML, until stopped."""
+    from serving.launch import service_command, service_environment  # noqa: PLC0415
+
+    auth = os.environ.get("DEFUSE_AUTH", "token")
+    environment = service_environment(Home.from_environment(), host=host, auth=auth)
+    click.echo(f"defuse: serving on http://{host}:{port} (access control: {auth}); stop with Ctrl-C", err=True)
+    command = service_command(host=host, port=port)
+    os.execve(command[0], command, environment)
+
+
+@click.group()
+def token() -> None:
+    """Tokens of the service."""
+
+
+@token.command("create")
+@click.option("--role", type=click.Choice(["router", "reviewer", "care", "analyst", "admin"]), required=True)
+@click.option("--area", default="", help="Only cases of townships that begin with this.")
+@click.option("--expires", default="30d", show_default=True, help="So many days, like 30d.")
+@click.option("--per-minute", default=6_000, show_default=True, help="The most requests a minute.")
+@as_json
+def create_token(role: str, area: str, expires: str, per_minute: int, json_output: bool) -> None:
+    """Print a new token once; only its hash is kept."""
+    from serving.access import Role  # noqa: PLC0415
+    from serving.access import create_token as make  # noqa: PLC0415
+
+    if not (expires.endswith("d") and expires[:-1].isdigit() and int(expires[:-1]) > 0):
+        raise UserError(f"--expires {expires!r}: write a number of days, like 30d")
+    lasting = timedelta(days=int(expires[:-1]))
+    made = make(Home.from_environment().root, role=Role(role), area=area, lasting=lasting, per_minute=per_minute)
+    show({"token": made, "role": role, "area": area}, json_output=json_output, text=made)
+
+
+VERBS = (score, serve, token)
