@@ -1,4 +1,4 @@
-"""What tests of several folders share: one small SYNTHETIC world with many incidents."""
+"""What tests of several folders share: one small SYNTHETIC world with many incidents, and a PostgreSQL server."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from data_samples.simulator import simulate
+from tests.postgres import new_postgres_database, postgres_database, postgres_server  # noqa: F401  (fixtures)
 
 
 @pytest.fixture(scope="session")
