@@ -126,7 +126,7 @@ def _show_case(records: Path, dispute_id: str, as_of: str, *, json_output: bool)
 
 def _profile(matrix: Path, records: Path | None, *, strict: bool, json_output: bool) -> None:
     from features.profile import profile_matrix  # noqa: PLC0415
-    from training.profile_page import profile_text, write_profile  # noqa: PLC0415
+    from training.report.profile_page import profile_text, write_profile  # noqa: PLC0415
 
     with reporting() as report, ExitStack() as stack:
         opened = stack.enter_context(open_records(records, strict=strict, report=report)) if records else None

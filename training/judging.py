@@ -15,13 +15,14 @@ from features.clock import DAY_US, format_time
 from features.history import Array
 from features.indicator import Indicator
 from features.records import Records
-from training.alarms import shuffled_label_probe
 from training.artifact.model import RiskModel
 from training.artifact.scale import sigmoid
-from training.contributions import IndicatorName, summarise_contributions
-from training.coverage import NO_DISPUTE, measure_coverage
-from training.evaluation import evaluate
-from training.evaluation_record import (
+from training.evaluation.alarms import shuffled_label_probe
+from training.evaluation.contributions import IndicatorName, summarise_contributions
+from training.evaluation.coverage import NO_DISPUTE, measure_coverage
+from training.evaluation.held_out import HeldOutRows, Scores
+from training.evaluation.rankers import evaluate
+from training.evaluation.record import (
     ContributionSummary,
     Coverage,
     Evaluation,
@@ -30,7 +31,6 @@ from training.evaluation_record import (
     SplitFacts,
 )
 from training.experiment import Experiment
-from training.held_out import HeldOutRows, Scores
 from training.rows import Rows, SplitRows
 from training.split import Split
 

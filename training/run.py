@@ -22,8 +22,8 @@ from training.artifact.home import Home
 from training.artifact.model import RiskModel
 from training.artifact.points import default_items, points_by_item
 from training.artifact.store import load_model, save_model
-from training.audit import audit_run
-from training.audit_table import find_audit_table
+from training.audit.groups import audit_run
+from training.audit.table import find_audit_table
 from training.calibration import (
     cross_fit,
     fit_line,
@@ -37,8 +37,8 @@ from training.fit import TreeFitter
 from training.judging import Attempt, judge
 from training.plan import plan_of
 from training.registry import REPORT_FILE
-from training.report import ReportFiles, write_report
-from training.report_record import AuditedReport, read_report
+from training.report.files import ReportFiles, write_report
+from training.report.record import AuditedReport, read_report
 from training.rows import Counted, Rows, Sampling, SplitRows, matrix_bounds, split_rows
 from training.split import Split, last_origin, month_starts
 from training.tracking import CHALLENGER, Tracker

@@ -21,7 +21,7 @@ from features.label_rate import Labelled, auc_of, cut, effective_rows, rates, wi
 from features.profile import default_of
 from features.profile_record import Profile, in_tens, share_of
 from tests.functional.conftest import ROOT, run
-from training.metrics import auc
+from training.evaluation.metrics import auc
 
 SAMPLE = ROOT / "data_samples" / "neighbourhood"
 AS_OF = "2020-05-13T00:00:00+08:00"

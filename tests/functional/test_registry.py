@@ -10,7 +10,7 @@ import pytest
 
 from tests.functional.conftest import run
 from training.artifact.home import Home
-from training.evaluation_record import ReportRecord
+from training.evaluation.record import ReportRecord
 from training.impact import TEMPLATE
 from training.registry import promotions
 from training.tracking import Tracker

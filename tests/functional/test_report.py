@@ -13,18 +13,18 @@ from scipy.special import expit
 
 from features.clock import DAY_US, HOUR_US
 from features.clock import NEVER as NEVER_US
-from training.alarms import shuffled_label_probe
-from training.audit import Attributes, Drawing, audit
-from training.audit_proxy import Inputs
-from training.contributions import IndicatorName, summarise_contributions
-from training.coverage import measure_coverage
-from training.evaluation import evaluate
-from training.evaluation_record import ReportRecord, RunFacts, SplitFacts
-from training.frequencies import DENOMINATORS
-from training.held_out import HeldOutRows, Scores
-from training.report import render_html, render_model_card, write_report
-from training.report_record import AuditedReport, audit_of, read_report
-from training.wording import number
+from training.audit.groups import Attributes, Drawing, audit
+from training.audit.proxy import Inputs
+from training.evaluation.alarms import shuffled_label_probe
+from training.evaluation.contributions import IndicatorName, summarise_contributions
+from training.evaluation.coverage import measure_coverage
+from training.evaluation.held_out import HeldOutRows, Scores
+from training.evaluation.rankers import evaluate
+from training.evaluation.record import ReportRecord, RunFacts, SplitFacts
+from training.report.files import render_html, render_model_card, write_report
+from training.report.frequencies import DENOMINATORS
+from training.report.record import AuditedReport, audit_of, read_report
+from training.report.wording import number
 
 EXPERIMENT = "# <script>alert(1)</script> why ninety days\n[label]\nhorizon_days = 90\n"
 

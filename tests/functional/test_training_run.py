@@ -14,7 +14,7 @@ from tests.functional.conftest import run, run_offline
 from training import load_model
 from training.artifact.home import Home
 from training.artifact.store import read_champion
-from training.evaluation_record import Alarm, ReportRecord
+from training.evaluation.record import Alarm, ReportRecord
 from training.registry import promotions
 from training.tracking import Tracker
 

@@ -15,12 +15,12 @@ from sklearn.metrics import roc_auc_score
 from features import catalogue
 from features.errors import UserError
 from training import load_model
-from training.alarms import shuffled_label_probe
 from training.artifact.contract import Calibration
 from training.artifact.points import points_by_item
 from training.artifact.scale import sigmoid
 from training.artifact.tiers import CAPACITY, Tier, tier_ranks
 from training.calibration import cross_fit, fit_line, line_intervals, margins, tier_cuts
+from training.evaluation.alarms import shuffled_label_probe
 from training.fit import raw_scores
 
 

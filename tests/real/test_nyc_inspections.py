@@ -18,9 +18,9 @@ from tests.real.nyc_catalogue import COLUMNS, INDICATORS, PLAIN_RULE
 from tests.real.nyc_references import plain_lightgbm
 from training.artifact.scale import sigmoid
 from training.calibration import fit_line, margins
-from training.evaluation import evaluate
+from training.evaluation.held_out import HeldOutRows, Scores
+from training.evaluation.rankers import evaluate
 from training.fit import TreeFitter, raw_scores
-from training.held_out import HeldOutRows, Scores
 
 PUBLISHED = {"2013-07-01": (15_580, 2.79), "2014-01-01": (17_853, 2.67), "2014-07-01": (19_533, 2.68),
              "2015-01-01": (21_235, 2.43)}  # fmt: skip

@@ -17,16 +17,16 @@ from features.clock import NEVER as NEVER_US
 from features.errors import InvalidRecords, MissingInput
 from features.records import read_records
 from tests import rows as r
-from training.audit import Attributes, Drawing, as_first_recorded, audit, encode
-from training.audit_contrast import Comparison, corrected, holm_levels
-from training.audit_figures import AuditedRows
-from training.audit_proxy import AucDraws, Inputs
-from training.audit_record import NOT_RECORDED, AuditGroup
-from training.audit_table import MOST_VALUES, find_audit_table
-from training.evaluation import evaluate
-from training.evaluation_record import Measured
-from training.held_out import HeldOutRows, Scores
-from training.metrics import auc
+from training.audit.contrast import Comparison, corrected, holm_levels
+from training.audit.figures import AuditedRows
+from training.audit.groups import Attributes, Drawing, as_first_recorded, audit, encode
+from training.audit.proxy import AucDraws, Inputs
+from training.audit.record import NOT_RECORDED, AuditGroup
+from training.audit.table import MOST_VALUES, find_audit_table
+from training.evaluation.held_out import HeldOutRows, Scores
+from training.evaluation.metrics import auc
+from training.evaluation.rankers import evaluate
+from training.evaluation.record import Measured
 from training.run import run_experiment
 
 ROOT = Path(__file__).parents[2]
@@ -396,7 +396,7 @@ def test_the_table_is_opened_in_one_module_and_joined_for_the_report_alone():
         for path in (ROOT / floor).rglob("*.py")
         if re.search(r"import find_audit_table|import AuditTable|import AUDIT\b", path.read_text("utf-8"))
     }
-    assert naming == {"training/audit_table.py", "training/audit.py", "training/run.py"}
+    assert naming == {"training/audit/table.py", "training/audit/groups.py", "training/run.py"}
 
 
 def test_a_faulty_table_stops_a_run_before_anything_is_built(tmp_path):

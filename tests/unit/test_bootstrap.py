@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from training import ranking_draws
-from training.bootstrap import bootstrap, percentile_interval, poisson_table, totals_by_cluster
-from training.metrics import at_capacity, calibration_metrics, rank_metrics
-from training.ranking_draws import RankingDraws, score_borders
+from training.evaluation import ranking_draws
+from training.evaluation.bootstrap import bootstrap, percentile_interval, poisson_table, totals_by_cluster
+from training.evaluation.metrics import at_capacity, calibration_metrics, rank_metrics
+from training.evaluation.ranking_draws import RankingDraws, score_borders
 
 CAPACITIES = (0.01, 0.05, 0.2)
 N_PAIRS = 400

@@ -9,15 +9,15 @@ from scipy.special import expit
 
 from features.clock import DAY_US, HOUR_US
 from features.clock import NEVER as NEVER_US
-from training.alarms import shuffled_label_probe, too_good
-from training.bands import risk_bands
-from training.contributions import IndicatorName, summarise_contributions
-from training.coverage import found_among_all, measure_coverage
-from training.evaluation import evaluate
-from training.evaluation_record import Measured
-from training.frequencies import denominator_for, natural_frequency
-from training.held_out import HeldOutRows, Scores
-from training.interval import Sample, measure
+from training.evaluation.alarms import shuffled_label_probe, too_good
+from training.evaluation.bands import risk_bands
+from training.evaluation.contributions import IndicatorName, summarise_contributions
+from training.evaluation.coverage import found_among_all, measure_coverage
+from training.evaluation.held_out import HeldOutRows, Scores
+from training.evaluation.interval import Sample, measure
+from training.evaluation.rankers import evaluate
+from training.evaluation.record import Measured
+from training.report.frequencies import denominator_for, natural_frequency
 
 NEW_YEAR_2024_US = 1_704_038_400_000_000  # 2024-01-01 00:00 in Asia/Shanghai
 COUNTED = {"n_events": 12, "n_positive_rows": 30, "n_rows": 900, "unit": "probability", "population": "all"}

@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from training.calibration_line import calibration_intercept, calibration_line
-from training.metrics import (
+from training.evaluation.metrics import (
     at_capacity,
     auc,
     average_precision,

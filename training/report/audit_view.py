@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from features.families.kind_and_stakes import KIND_NAMES
 from features.schema import DISPUTE_KINDS
-from training.audit_record import NOT_RECORDED, Audit, AuditAttribute, AuditGroup, Contrast, Proxy
-from training.evaluation_record import Measured
-from training.wording import number, range_of, share, value_of
+from training.audit.record import NOT_RECORDED, Audit, AuditAttribute, AuditGroup, Contrast, Proxy
+from training.evaluation.record import Measured
+from training.report.wording import number, range_of, share, value_of
 
 ATTRIBUTE_NAMES = {
     "channel": ("Channel", "来源渠道"),

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csc_array
 
-from training.bootstrap import Draws, Floats, Integers, Weights, totals_by_cluster
 from training.calibration_line import calibration_intercept, calibration_line
-from training.metrics import at_capacity, chance_of_any, dispute_tops
+from training.evaluation.bootstrap import Draws, Floats, Integers, Weights, totals_by_cluster
+from training.evaluation.metrics import at_capacity, chance_of_any, dispute_tops
 
 Mask = npt.NDArray[np.bool_]
 

@@ -1,7 +1,7 @@
 """Exact metrics of a ranking over test rows, with ties taken as they are.
 
 A row is a dispute at a date.  Everything here is the plain definition over all rows, without binning: the
-bootstrap's faster way (``training.bootstrap``) is held against it in the tests.
+bootstrap's faster way (``training.evaluation.bootstrap``) is held against it in the tests.
 """
 
 from __future__ import annotations

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from training.evaluation_record import ReportRecord
-from training.plots import contributions_plot, gains_plot, months_plot, reliability_plot, timeline_plot
-from training.report_audit import audit_view
-from training.report_audit_plot import audit_plot
-from training.report_record import audit_of
-from training.report_view import view_of
-from training.wording import ranker_name
+from training.evaluation.record import ReportRecord
+from training.report.audit_plot import audit_plot
+from training.report.audit_view import audit_view
+from training.report.plots import contributions_plot, gains_plot, months_plot, reliability_plot, timeline_plot
+from training.report.record import audit_of
+from training.report.view import view_of
+from training.report.wording import ranker_name
 
 TEMPLATES = Path(__file__).parent / "templates"
 

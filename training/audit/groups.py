@@ -15,13 +15,13 @@ import pyarrow as pa
 from features.history import Array
 from features.records import Records
 from training.artifact.scale import sigmoid
-from training.audit_contrast import Comparison, corrected
-from training.audit_figures import CAPACITY, AuditedRows, Grouping
-from training.audit_proxy import Inputs, proxies_of
-from training.audit_record import NOT_RECORDED, Audit, AuditAttribute, AuditGroup, Contrast, Proxy
-from training.audit_table import AuditTable
-from training.bootstrap import Statistic, bootstrap
-from training.held_out import HeldOutRows, Scores
+from training.audit.contrast import Comparison, corrected
+from training.audit.figures import CAPACITY, AuditedRows, Grouping
+from training.audit.proxy import Inputs, proxies_of
+from training.audit.record import NOT_RECORDED, Audit, AuditAttribute, AuditGroup, Contrast, Proxy
+from training.audit.table import AuditTable
+from training.evaluation.bootstrap import Statistic, bootstrap
+from training.evaluation.held_out import HeldOutRows, Scores
 from training.judging import MODEL, Attempt
 
 Integers = npt.NDArray[np.integer]

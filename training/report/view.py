@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from training.evaluation_record import Difference, Evaluation, Measured, ReportRecord, SplitFacts, TieBounds
-from training.frequencies import denominator_for, natural_frequency
-from training.held_out import LOCAL_ZONE
-from training.metrics import at_capacity, split_capacity
-from training.wording import (
+from training.evaluation.held_out import LOCAL_ZONE
+from training.evaluation.metrics import at_capacity, split_capacity
+from training.evaluation.record import Difference, Evaluation, Measured, ReportRecord, SplitFacts, TieBounds
+from training.report.frequencies import denominator_for, natural_frequency
+from training.report.wording import (
     TIER_OF_CAPACITY,
     VERDICT_ZH,
     events_of,

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
 
-from training.evaluation_record import ContributionPoint, ContributionSummary, Direction, IndicatorContribution
+from training.evaluation.record import ContributionPoint, ContributionSummary, Direction, IndicatorContribution
 
 Floats = npt.NDArray[np.float64]
 

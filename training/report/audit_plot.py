@@ -8,11 +8,11 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
-from training.audit_record import AuditAttribute, AuditGroup
-from training.evaluation_record import Measured
-from training.plots import GRID, INK, LOOKS, QUIET, WIDE, svg
-from training.report_audit import ATTRIBUTE_NAMES, group_name, has_figure
-from training.wording import number, share
+from training.audit.record import AuditAttribute, AuditGroup
+from training.evaluation.record import Measured
+from training.report.audit_view import ATTRIBUTE_NAMES, group_name, has_figure
+from training.report.plots import GRID, INK, LOOKS, QUIET, WIDE, svg
+from training.report.wording import number, share
 
 MOST_GROUPS = 24
 _TITLES = {

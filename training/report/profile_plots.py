@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from features.profile_record import Bin, IndicatorProfile, Profile
-from training.plots import GRID, INK, LOOKS, QUIET, WIDE, svg
+from training.report.plots import GRID, INK, LOOKS, QUIET, WIDE, svg
 
 COLUMNS = 4
 BLUE, AMBER = LOOKS[0].colour, LOOKS[1].colour

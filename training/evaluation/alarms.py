@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
 
-from training.evaluation_record import Alarm, Measured
-from training.metrics import at_capacity
+from training.evaluation.metrics import at_capacity
+from training.evaluation.record import Alarm, Measured
 
 AUC_LIMIT = 0.90
 PRECISION_LIMIT = 0.03

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from features.clock import DAY_US
-from training.evaluation_record import Coverage, CoveragePart, CoveragePartName, Measured
-from training.metrics import exact_binomial
+from training.evaluation.metrics import exact_binomial
+from training.evaluation.record import Coverage, CoveragePart, CoveragePartName, Measured
 
 Integers = npt.NDArray[np.integer]
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from training.audit_contrast import Comparison
-from training.audit_record import FEWEST_EVENTS, SMALLEST_COUNT, AuditGroup, Figure
-from training.bootstrap import Draws, Weights, percentile_interval, totals_by_cluster
-from training.evaluation_record import Measured
-from training.held_out import HeldOutRows, Scores
-from training.interval import Sample, measure
-from training.metrics import chance_of_any, cut_at_capacity, dispute_tops
+from training.audit.contrast import Comparison
+from training.audit.record import FEWEST_EVENTS, SMALLEST_COUNT, AuditGroup, Figure
+from training.evaluation.bootstrap import Draws, Weights, percentile_interval, totals_by_cluster
+from training.evaluation.held_out import HeldOutRows, Scores
+from training.evaluation.interval import Sample, measure
+from training.evaluation.metrics import chance_of_any, cut_at_capacity, dispute_tops
+from training.evaluation.record import Measured
 
 Integers = npt.NDArray[np.integer]
 Floats = npt.NDArray[np.float64]

@@ -23,9 +23,9 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
-from training.evaluation_record import Band, ContributionSummary, GainsPoint, Measured, Month, SplitFacts
-from training.held_out import LOCAL_ZONE
-from training.wording import TIER_OF_CAPACITY, ranker_name, share
+from training.evaluation.held_out import LOCAL_ZONE
+from training.evaluation.record import Band, ContributionSummary, GainsPoint, Measured, Month, SplitFacts
+from training.report.wording import TIER_OF_CAPACITY, ranker_name, share
 
 INK, QUIET, GRID = "#1c2733", "#5b6875", "#dfe4ea"
 WIDE, TALL = 8.4, 4.6

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
-from training.audit_record import ALPHA, Contrast, Direction, Figure
+from training.audit.record import ALPHA, Contrast, Direction, Figure
 
 Floats = npt.NDArray[np.float64]
 

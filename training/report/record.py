@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from training.audit_record import Audit
-from training.evaluation_record import ReportRecord
+from training.audit.record import Audit
+from training.evaluation.record import ReportRecord
 
 
 class AuditedReport(ReportRecord):

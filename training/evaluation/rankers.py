@@ -13,11 +13,22 @@ import numpy as np
 import numpy.typing as npt
 
 from features.clock import HOUR_US
-from training.alarms import PRECISION_CAPACITY, too_good
-from training.bands import BandDraws, risk_bands
-from training.bootstrap import Draws, Statistic, bootstrap
-from training.coverage import found_among_all
-from training.evaluation_record import (
+from training.evaluation.alarms import PRECISION_CAPACITY, too_good
+from training.evaluation.bands import BandDraws, risk_bands
+from training.evaluation.bootstrap import Draws, Statistic, bootstrap
+from training.evaluation.coverage import found_among_all
+from training.evaluation.held_out import HeldOutRows, Integers, Mask, Scores
+from training.evaluation.interval import Sample, compare, measure
+from training.evaluation.metrics import (
+    INTERVAL_LEVEL,
+    at_capacity,
+    calibration_metrics,
+    cut_at_capacity,
+    exact_poisson,
+    rank_metrics,
+)
+from training.evaluation.ranking_draws import RankingDraws
+from training.evaluation.record import (
     Alarm,
     Band,
     Coverage,
@@ -28,17 +39,6 @@ from training.evaluation_record import (
     Month,
     TieBounds,
 )
-from training.held_out import HeldOutRows, Integers, Mask, Scores
-from training.interval import Sample, compare, measure
-from training.metrics import (
-    INTERVAL_LEVEL,
-    at_capacity,
-    calibration_metrics,
-    cut_at_capacity,
-    exact_poisson,
-    rank_metrics,
-)
-from training.ranking_draws import RankingDraws
 
 CAPACITIES = (0.0015, 0.01, 0.05, 0.10)
 GAINS_CAPACITIES = tuple(float(f"{share:.3g}") for share in np.geomspace(0.0005, 1.0, 34))

@@ -11,9 +11,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from features.catalogue import INDICATORS
 from features.indicator import Bilingual
 from features.profile_record import Auc, Bin, IndicatorProfile, Profile
-from training.profile_plots import channels_plot, months_plot, rates_plot, rows_plot
-from training.report import TEMPLATES
-from training.wording import per_thousand
+from training.report.files import TEMPLATES
+from training.report.profile_plots import channels_plot, months_plot, rates_plot, rows_plot
+from training.report.wording import per_thousand
 
 WITHHELD = "under 10"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from training.bootstrap import Draws, Weights, totals_by_cluster
+from training.evaluation.bootstrap import Draws, Weights, totals_by_cluster
 
 Integers = npt.NDArray[np.integer]
 Floats = npt.NDArray[np.float64]

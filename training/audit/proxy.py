@@ -14,12 +14,12 @@ import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
 
-from training.audit_contrast import holm_levels
-from training.audit_record import FEWEST_EVENTS, NOT_RECORDED, PROXY_MARGIN, SMALLEST_COUNT, Proxy
-from training.bootstrap import Draws, Statistic, Weights, bootstrap, percentile_interval
-from training.evaluation_record import Measured
-from training.held_out import HeldOutRows
-from training.metrics import auc
+from training.audit.contrast import holm_levels
+from training.audit.record import FEWEST_EVENTS, NOT_RECORDED, PROXY_MARGIN, SMALLEST_COUNT, Proxy
+from training.evaluation.bootstrap import Draws, Statistic, Weights, bootstrap, percentile_interval
+from training.evaluation.held_out import HeldOutRows
+from training.evaluation.metrics import auc
+from training.evaluation.record import Measured
 
 Integers = npt.NDArray[np.integer]
 Floats = npt.NDArray[np.float64]

@@ -1,0 +1,1 @@
+"""The same numbers by group; the one room that opens the audit table."""

@@ -1,0 +1,1 @@
+"""Views of the records: the page a board can read, the model card, the profile of a matrix."""
