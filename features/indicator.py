@@ -29,6 +29,10 @@ class Bilingual:
     en: str
     zh: str
 
+    def to_record(self) -> dict[str, str]:
+        """The same as a plain record."""
+        return {"en": self.en, "zh": self.zh}
+
 
 @dataclass(frozen=True)
 class Wording:

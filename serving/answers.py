@@ -73,6 +73,7 @@ class Routing(Answer):
 
     actions: list[Action]
     due: Time
+    follow_up_due: Time = Field(description="when the owner asks again, whatever was offered")
     owner_rank: str
     policy: str = Field(description="the version of the policy file")
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from features.catalogue import BY_ID
 from features.clock import HOUR_US, format_time
-from features.indicator import Bilingual
+from serving.cautions import words_of
 from serving.policy import Policy, offers
 from serving.wording import plain_value, sentence
 from training.artifact.floors import BY_ID as FLOOR_BY_ID
-from training.artifact.model import RiskModel
+from training.artifact.points_model import Model
 from training.artifact.tiers import Tier
 
 SCHEMA_VERSION = 1
@@ -50,11 +50,12 @@ class Scored:
     thin: bool
     violent_family_tie: bool
     care_rows: frozenset[str]
+    cautions: tuple[str, ...] = ()
 
     def to_record(self) -> dict[str, Any]:
         """The same as a plain record for JSON: NaN is null, sets are sorted lists."""
         parts = [vars(part) | ({"value": None} if math.isnan(part.value) else {}) for part in self.parts]
-        return vars(self) | {"parts": parts, "care_rows": sorted(self.care_rows)}
+        return vars(self) | {"parts": parts, "care_rows": sorted(self.care_rows), "cautions": list(self.cautions)}
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Scored:
@@ -74,13 +75,14 @@ class Scored:
             "parts": parts,
             "floors": tuple((name, tuple(rows)) for name, rows in record["floors"]),
             "care_rows": frozenset(record["care_rows"]),
+            "cautions": tuple(record["cautions"]),
         }
         return cls(**record | changed)
 
 
 def assessment(
     scored: Scored,
-    model: RiskModel,
+    model: Model,
     policy: Policy,
     *,
     version: str,
@@ -106,7 +108,7 @@ def assessment(
         "as_of": format_time(scored.as_of),
         "scored_at": format_time(scored_at),
         "model": {
-            "name": model.contract.name,
+            "name": model.name,
             "version": version,
             "digest": model.digest,
             "catalogue": model.contract.provenance.catalogue_digest,
@@ -121,21 +123,19 @@ def assessment(
         "base_margin": scored.base_margin,
         "reasons": [_reason(part, model, hidden) for part in reasons],
         "other_contribution": math.fsum(part.contribution for part in scored.parts) - listed,
-        "cautions": [_both(code, words) for code, words in _cautions(scored, model)],
+        "cautions": [_caution(code) for code in scored.cautions],
         "routing": _routing(scored, policy, shown, floors),
     }
 
 
-def _reason(part: Part, model: RiskModel, hidden: frozenset[str]) -> dict[str, Any]:
+def _reason(part: Part, model: Model, hidden: frozenset[str]) -> dict[str, Any]:
     indicator = BY_ID[part.indicator]
-    words = sentence(indicator, part.value)
-    column = model.own_columns[part.indicator]
     return {
         "indicator": part.indicator,
-        "name": {"en": indicator.title.en, "zh": indicator.title.zh},
-        "sentence": {"en": words.en, "zh": words.zh},
+        "name": indicator.title.to_record(),
+        "sentence": sentence(indicator, part.value).to_record(),
         "value": plain_value(indicator, part.value),
-        "typical": plain_value(indicator, column.typical),
+        "typical": plain_value(indicator, model.own_columns[part.indicator].typical),
         "contribution": part.contribution,
         "evidence": [row for row in part.evidence if row not in hidden],
     }
@@ -145,34 +145,14 @@ def _floor(name: str, rows: tuple[str, ...], hidden: frozenset[str]) -> dict[str
     floor = FLOOR_BY_ID[name]
     return {
         "floor": name,
-        "rule": {"en": floor.rule.en, "zh": floor.rule.zh},
+        "rule": floor.rule.to_record(),
         "tier": None if floor.tier is None else floor.tier.value,
         "evidence": [row for row in rows if row not in hidden],
     }
 
 
-def _cautions(scored: Scored, model: RiskModel) -> list[tuple[str, Bilingual]]:
-    found = []
-    if scored.thin:
-        found.append(("thin_record", Bilingual("The record is thin: contact the parties before relying on the score",
-                                               "记录不足:在参考评分前请先联系当事人")))  # fmt: skip
-    columns = model.own_columns
-    for part in scored.parts:
-        column = columns[part.indicator]
-        outside = column.low is not None and column.high is not None and not column.low <= part.value <= column.high
-        if outside and not math.isnan(part.value) and not BY_ID[part.indicator].care_only:
-            title = BY_ID[part.indicator].title
-            found.append((f"outside_training_range:{part.indicator}", Bilingual(
-                f"{title.en}: the value lies outside what the model was trained on", f"{title.zh}:数值超出训练范围"
-            )))  # fmt: skip
-    if model.contract.provenance.synthetic:
-        found.append(("synthetic_model", Bilingual("SYNTHETIC: the model was trained on simulated records",
-                                                   "SYNTHETIC:模型由模拟记录训练")))  # fmt: skip
-    return found
-
-
-def _both(code: str, words: Bilingual) -> dict[str, Any]:
-    return {"caution": code, "sentence": {"en": words.en, "zh": words.zh}}
+def _caution(code: str) -> dict[str, Any]:
+    return {"caution": code, "sentence": words_of(code).to_record()}
 
 
 def _routing(
@@ -195,6 +175,7 @@ def _routing(
     return {
         "actions": [action.value for action in actions],
         "due": format_time(scored.as_of + round(hours * HOUR_US)),
+        "follow_up_due": format_time(scored.as_of + round((hours + 24 * route.follow_up_days) * HOUR_US)),
         "owner_rank": route.owner_rank,
         "policy": policy.version,
     }

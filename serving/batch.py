@@ -58,7 +58,7 @@ def score_records(
         raise UserError(f"{out} is a file: name a folder for {ASSESSMENTS_FILE}")
     out.mkdir(parents=True, exist_ok=True)
     step = progress or (lambda _stage, _done: None)
-    scorer, scored_at = Scorer(model), now_us()
+    scorer, scored_at = Scorer(model, watch=policy.watch), now_us()
     tiers: dict[str, int] = {}
     with tempfile.TemporaryDirectory(dir=out, prefix=".scoring-") as work:
         step("partition", 0.0)

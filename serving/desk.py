@@ -15,7 +15,7 @@ from serving.log import AssessmentLog, Entry
 from serving.policy import Policy, read_policy
 from serving.scorer import Scorer
 from training.artifact.home import Home
-from training.artifact.model import RiskModel
+from training.artifact.points_model import Model
 from training.artifact.store import load_champion, load_model
 
 BATCH_FAULTS = 50
@@ -34,7 +34,7 @@ class InForce:
     version: str
 
     @property
-    def model(self) -> RiskModel:
+    def model(self) -> Model:
         """The verified model."""
         return self.scorer.model
 
@@ -50,8 +50,8 @@ class Desk:
         """
         self.home = home
         model, champion = load_champion(home.root)
-        self.in_force = InForce(Scorer(model), champion["version"])
         self.policy: Policy = read_policy(home.root)
+        self.in_force = InForce(Scorer(model, watch=self.policy.watch), champion["version"])
         self.log = AssessmentLog(home.log_database)
 
     def is_ready(self) -> bool:
@@ -105,12 +105,12 @@ class Desk:
         """
         entry = self.log.find(assessment_id)
         demand(grant, MAY_READ_CASES, area=entry.area)
-        model = self.in_force.model
+        model: Model = self.in_force.model
         if entry.model_digest != model.digest:
             model = load_model(self.home.models / entry.model_digest)
         return self._view(entry, model, grant)
 
-    def _view(self, entry: Entry, model: RiskModel, grant: Grant) -> dict[str, Any]:
+    def _view(self, entry: Entry, model: Model, grant: Grant) -> dict[str, Any]:
         return assessment(
             entry.scored, model, self.policy, version=entry.model_version, role=grant.role,
             assessment_id=entry.assessment_id, scored_at=entry.scored_at,

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from features.errors import InvalidConfiguration
+from serving.cautions import Watch
 from training.artifact.tiers import Tier
 
 POLICY_FILE = "policy.toml"
@@ -35,13 +36,17 @@ PROTECTION_FIRST = (Action.LEGAL_AID, Action.PROTECTION_ORDER_HELP)
 
 
 class Route(BaseModel):
-    """What a tier asks for: usual offers, who owns the case, and within how many hours."""
+    """What a tier asks for: usual offers, who owns the case, within how many hours, and when they look again.
+
+    ``follow_up_days`` counts from the deadline: whoever owns the case asks the parties again, whatever was offered.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     actions: tuple[Action, ...]
     owner_rank: str = Field(min_length=1)
     due_hours: float = Field(gt=0, le=366 * 24)
+    follow_up_days: float = Field(default=30, gt=0, le=366)
 
 
 class Policy(BaseModel):
@@ -51,14 +56,26 @@ class Policy(BaseModel):
 
     version: str = "default-1"
     red: Route = Route(
-        actions=(Action.SENIOR_MEDIATION, Action.FOLLOW_UP_OFFERED), owner_rank="county_lead", due_hours=4
+        actions=(Action.SENIOR_MEDIATION, Action.FOLLOW_UP_OFFERED),
+        owner_rank="county_lead",
+        due_hours=4,
+        follow_up_days=1,
     )
     orange: Route = Route(
-        actions=(Action.SENIOR_MEDIATION, Action.FOLLOW_UP_OFFERED), owner_rank="township_lead", due_hours=9 * 24
+        actions=(Action.SENIOR_MEDIATION, Action.FOLLOW_UP_OFFERED),
+        owner_rank="township_lead",
+        due_hours=9 * 24,
+        follow_up_days=7,
     )
-    yellow: Route = Route(actions=(Action.MEDIATION,), owner_rank="senior_mediator", due_hours=15 * 24)
+    yellow: Route = Route(
+        actions=(Action.MEDIATION,), owner_rank="senior_mediator", due_hours=15 * 24, follow_up_days=15
+    )
     blue: Route = Route(actions=(Action.MEDIATION,), owner_rank="mediator", due_hours=30 * 24)
-    contact_first: Route = Route(actions=(Action.FOLLOW_UP_OFFERED,), owner_rank="mediator", due_hours=4)
+    contact_first: Route = Route(
+        actions=(Action.FOLLOW_UP_OFFERED,), owner_rank="mediator", due_hours=4, follow_up_days=7
+    )
+
+    watch: Watch = Watch()
 
     def route(self, tier: Tier) -> Route:
         """The route of a tier."""

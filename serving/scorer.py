@@ -4,26 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from features import catalogue
 from features.case_history import case_history, spine_of_one
 from features.errors import Fault, InvalidRecords
 from features.history import History, Spine
 from features.request_model import CaseRecord
+from features.rules import Rule
 from features.view import View, blocks
-from serving.assessment import Part, Scored
+from serving.assessment import MOST_REASONS, Part, Scored
+from serving.cautions import CautionRules, Watch
 from training.artifact.floors import BY_ID as FLOOR_BY_ID
 from training.artifact.floors import Facts, read_facts
-from training.artifact.model import RiskModel
+from training.artifact.model import Explained
+from training.artifact.points_model import Model
 from training.artifact.scale import sigmoid
 from training.artifact.tiers import decided_tier, tier_ranks
 
+SUM_TOLERANCE = 1e-9
+
+
+class SumMismatch(ArithmeticError):
+    """Contributions that do not add up to the margin: a bug, so that no answer is given."""
+
 
 class Scorer:
-    """A verified model ready to score: the indicators of its contract, in its order."""
+    """A verified model ready to score: the indicators of its contract, in its order.
 
-    def __init__(self, model: RiskModel) -> None:
+    ``watch`` says what counts as late, silent or stale; ``fallback`` is the caution of a model that stands in for
+    another.
+    """
+
+    def __init__(self, model: Model, *, watch: Watch | None = None, fallback: str | None = None) -> None:
         self.model = model
         self.indicators = catalogue.chosen(model.indicators)
+        self._ids = [indicator.id for indicator in self.indicators]
+        self._columns = _own_columns(self._ids)
+        self._open = [not indicator.care_only for indicator in self.indicators]
+        self._cautions = CautionRules(model.contract, self._ids, watch=watch or Watch(), fallback=fallback)
 
     def score_case(self, case: CaseRecord) -> Scored:
         """One case record at its ``as_of``.
@@ -34,9 +53,8 @@ class Scorer:
         view = View(history, spine, reference_income_cny=self.model.contract.reference_income_cny)
         if not view.is_visible[0]:
             allowed = "a version of the dispute recorded before as_of and not withdrawn"
-            raise InvalidRecords(
-                "the dispute is not known at as_of", faults=(Fault("dispute.recorded_at", "unknown_dispute", allowed),)
-            )
+            fault = Fault("dispute.recorded_at", Rule.UNKNOWN_DISPUTE, allowed)
+            raise InvalidRecords("the dispute is not known at as_of", faults=(fault,))
         return self._score(view)[0]
 
     def score_history(self, history: History, spine: Spine) -> Iterator[Scored]:
@@ -48,17 +66,23 @@ class Scorer:
     def _score(self, view: View) -> list[Scored]:
         model = self.model
         measures = catalogue.measure_all(view, self.indicators)
-        explained = model.explain_rows(catalogue.values_of(measures))
+        values = catalogue.values_of(measures)
+        explained = model.explain_rows(values)
+        _check_sums(explained)
         facts = read_facts(view)
+        own = values[:, self._columns]
+        cautions = self._cautions.of(view, own, thin=facts.thin)
         probability = sigmoid(explained.margin)
         low, high = model.interval(explained.margin)
-        ranks = tier_ranks(explained.margin, model.contract.tiers)
+        ranks = tier_ranks(explained.margin, model.tiers)
         care = view.conduct.of("self_harm_statement")
         scored = []
         for row in range(len(view)):
             names = _EvidenceOf(view, row)
             floors = _floors_that_hold(facts, row, names)
             floor_rank = max([0, *(FLOOR_BY_ID[name].rank for name, _ in floors)])
+            contributions = explained.contributions[row].tolist()
+            shown = self._shown(contributions)
             scored.append(
                 Scored(
                     dispute_id=view.dispute_id(row),
@@ -69,16 +93,22 @@ class Scorer:
                     base_margin=explained.base_margin,
                     tier=decided_tier(int(ranks[row]), floor_rank, thin=bool(facts.thin[row])),
                     parts=tuple(
-                        Part(name, float(measure.values[row]), float(explained.contributions[row, n]), names(measure))
-                        for n, (name, measure) in enumerate(measures.items())
+                        Part(name, value, contributions[n], names(measures[name]) if n in shown else ())
+                        for n, (name, value) in enumerate(zip(self._ids, own[row].tolist(), strict=True))
                     ),
                     floors=floors,
                     thin=bool(facts.thin[row]),
                     violent_family_tie=bool(facts.violent_family_tie[row]),
-                    care_rows=frozenset(care.ids_in(row)),
+                    care_rows=frozenset(care.ids_in(row)) if care.index.size else frozenset(),
+                    cautions=cautions[row],
                 )
             )
         return scored
+
+    def _shown(self, contributions: list[float]) -> set[int]:
+        """The places of what some role sees as a reason: only their evidence is ever told."""
+        order = sorted(range(len(contributions)), key=lambda n: (-abs(contributions[n]), self._ids[n]))
+        return {*order[:MOST_REASONS], *[n for n in order if self._open[n]][:MOST_REASONS]}
 
 
 class _EvidenceOf:
@@ -91,6 +121,22 @@ class _EvidenceOf:
     def __call__(self, measure: catalogue.Measure) -> tuple[str, ...]:
         own = (self.dispute_id,) if measure.from_case else ()
         return (*own, *measure.row_ids(self.row))
+
+
+def _own_columns(ids: list[str]) -> list[int]:
+    """Where the own value of each indicator stands among its columns and further windows."""
+    places, place = [], 0
+    for name in ids:
+        places.append(place)
+        place += len(catalogue.BY_ID[name].columns)
+    return places
+
+
+def _check_sums(explained: Explained) -> None:
+    """Raise SumMismatch unless every margin is the sum of its parts: also where one of them is no number."""
+    off = np.abs(explained.base_margin + explained.contributions.sum(axis=1) - explained.margin)
+    if not (off <= SUM_TOLERANCE).all():
+        raise SumMismatch("contributions do not add up to the margin: no score is given")
 
 
 def _floors_that_hold(facts: Facts, row: int, names: _EvidenceOf) -> tuple[tuple[str, tuple[str, ...]], ...]:

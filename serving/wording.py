@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
+from features.catalogue import BY_ID
 from features.indicator import Bilingual, Indicator
+
+WORDS_KEPT = 8_192
 
 
 def plain_value(indicator: Indicator, value: float | None) -> float | str | None:
@@ -18,8 +22,15 @@ def plain_value(indicator: Indicator, value: float | None) -> float | str | None
 
 def sentence(indicator: Indicator, value: float) -> Bilingual:
     """What the records say of an indicator, in English and Chinese."""
-    words = indicator.wording
-    if math.isnan(value):
+    return _sentence(indicator.id, None if math.isnan(value) else value)
+
+
+@lru_cache(maxsize=WORDS_KEPT)
+def _sentence(indicator_id: str, known: float | None) -> Bilingual:
+    """The sentence of a value, None where unknown: most are said again and again."""
+    indicator = BY_ID[indicator_id]
+    words, value = indicator.wording, math.nan if known is None else known
+    if known is None:
         chosen = words.unknown
     elif value == 0 and not indicator.categories:
         chosen = words.absent

@@ -145,7 +145,8 @@ def scorer():
     }
     text = booster.model_to_string()
     contract = ModelContract(
-        horizon_days=90, reference_income_cny=40_000.0, base_rate=1e-3, raw_base=-3.0, **scale,
+        horizon_days=90, reference_income_cny=40_000.0, base_rate=1e-3, **scale,
+        raw_base=float(booster.predict(rows[:1], pred_contrib=True)[0, -1]),
         columns=tuple(
             ColumnContract(indicator=one.id, column=name, categories=one.category_codes, typical=0, low=0, high=3)
             for one in catalogue.INDICATORS for name in one.columns

@@ -19,6 +19,7 @@ class ColumnContract(Frozen):
     """One model input: its indicator, column name and the ranges seen in training.
 
     ``typical`` is the median of the calibration rows (of a categorical column its most frequent code); ``low`` and ``high`` are their extremes (null: never known).
+    ``unseen`` are the categories that neither training nor calibration rows held.
     """
 
     indicator: str
@@ -27,6 +28,7 @@ class ColumnContract(Frozen):
     typical: float | None
     low: float | None
     high: float | None
+    unseen: tuple[str, ...] = ()
 
 
 class Calibration(Frozen):

@@ -10,7 +10,7 @@ import lightgbm as lgb
 import numpy as np
 
 from features.view import Values
-from training.artifact.contract import ModelContract
+from training.artifact.contract import ModelContract, TierCuts
 from training.artifact.points import points_by_item, points_margin
 from training.artifact.scale import interval, sigmoid
 
@@ -55,6 +55,16 @@ class RiskModel:
     def feature_names_in_(self) -> tuple[str, ...]:
         """The columns the model reads, by name."""
         return self.contract.column_names
+
+    @property
+    def name(self) -> str:
+        """Its registered name."""
+        return self.contract.name
+
+    @property
+    def tiers(self) -> TierCuts:
+        """The margins from which a case is red, orange or yellow."""
+        return self.contract.tiers
 
     @property
     def base_margin(self) -> float:
