@@ -22,6 +22,7 @@ from features.catalogue import FAMILIES, INDICATORS, ROWS
 from features.indicator import Bilingual, Indicator
 from features.not_inputs import NOT_INPUTS, NotAnInput, Status
 from features.records_reference import records_reference
+from serving.cautions import FIXED, LATE, OF_INDICATOR, Watch, words_of
 from serving.page import TIER_WORDS
 from serving.policy import Action, Policy
 from serving.problems import TITLES
@@ -230,7 +231,7 @@ def tiers_page() -> str:
     )  # fmt: skip
     routes = (
         [f"`{tier}`", ", ".join(policy.route(tier).actions), policy.route(tier).owner_rank,
-         f"{policy.route(tier).due_hours:g} h"]
+         f"{policy.route(tier).due_hours:g} h", f"{policy.route(tier).follow_up_days:g} d later"]
         for tier in Tier
     )  # fmt: skip
     return "\n".join((
@@ -246,10 +247,23 @@ def tiers_page() -> str:
         _table(["points", "column", "holds when the value is"], points),
         f"\n## Routing by default (policy `{policy.version}`)\n\n`policy.toml` under `DEFUSE_HOME` replaces it. Offers "
         "of the floors and of the strongest reasons come first.\n",
-        _table(["tier", "usual offers", "owner", "due within"], routes),
+        _table(["tier", "usual offers", "owner", "due within", "asks again"], routes),
         "\nThe vocabulary of actions is closed; any other word is a configuration error: "
         + ", ".join(f"`{action}`" for action in Action) + ".\n",
+        "\n## Cautions\n\nWorked out for each case from the record, the model and the policy alone.\n",
+        _table(["caution", "reads", "中文"], _cautions()),
+        "\n`[watch]` in `policy.toml` says what is late, silent or stale here, in days:\n",
+        _table(["key", "default", "meaning"], (
+            [f"`{name}`", f"{field.default:g}", field.description or ""] for name, field in Watch.model_fields.items()
+        )),
+        "",
     ))  # fmt: skip
+
+
+def _cautions() -> Iterator[list[str]]:
+    for code in (*FIXED, *(f"{head}:B04" for head in OF_INDICATOR), f"{LATE}:grid"):
+        words = words_of(code)
+        yield [f"`{code}`", words.en, words.zh]
 
 
 # --- the experiment file ---------------------------------------------------------------------------------------------
