@@ -25,8 +25,9 @@ from training.artifact.home import Home
 from training.artifact.scale import sigmoid
 from training.calibration_line import calibration_line
 from training.experiment import read_experiment
+from training.modelling import fit_model
+from training.population import matrix_for, monthly_matrix
 from training.rows import Sampling, SplitRows, matrix_bounds, split_rows
-from training.run import fit_model, matrix_for, monthly_matrix
 from training.split import last_origin
 
 EXPERIMENT = Path(__file__).parents[1] / "experiments" / "shallow_lightgbm.toml"
@@ -94,7 +95,7 @@ def judge(world: World) -> Judged:
             matrix = matrix_for(experiment, records, home=home, progress=_quiet)
             manifest, first = matrix_bounds(matrix)
             split = last_origin(experiment, first_as_of=first, known_at=records.known_at)
-            monthly = monthly_matrix(experiment, records, split, home=home, progress=_quiet)
+            monthly = monthly_matrix(experiment, records, (split,), home=home, progress=_quiet)
         columns = catalogue.columns_of()
         rows = split_rows(
             matrix, monthly, split, columns, label="label_90", sampling=Sampling(NEGATIVE_RATE, experiment.seed)

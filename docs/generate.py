@@ -46,11 +46,14 @@ KEYS = {
     "label.label_delay_days": "how long after the horizon a label counts as complete",
     "label.min_link_confidence": "links between an incident and a dispute below this are not believed",
     "label.ends_with_incident": "whether rows after a dispute's first incident leave training and test",
-    "split.test_days": "length of the test, the newest stretch with complete labels",
+    "split.origins": "how many tests are judged, walked back from the newest stretch with complete labels",
+    "split.test_days": "length of each test",
     "split.first_as_of": "landmarks before this time are left out",
     "split.group": "what stays on one side: the pair, or nothing",
     "split.group_reason": 'why, where `group` is "none"',
     "sampling.negative_rate": "share of the negatives kept for fitting; its logarithm goes back into the margin",
+    "model.family": "the family that makes the model",
+    "model.peers": "families that are fitted and judged beside it on the same splits; the points score always is",
     "lightgbm.rounds": "number of trees",
     "lightgbm.max_depth": "depth of a tree",
     "lightgbm.num_leaves": "leaves of a tree",
@@ -64,7 +67,8 @@ KEYS = {
     "points.items": "lines of the points score: `indicator`, `column`, `at`, `threshold`, `points`; none: the usual ten",
     "evaluation.population": "test rows: one a month and dispute, or every landmark of the matrix",
     "evaluation.closed_within_days": "for monthly rows: closed disputes stay so long",
-    "evaluation.draws": "bootstrap draws behind every interval of the report",
+    "evaluation.draws": "bootstrap draws behind every interval at the last origin",
+    "evaluation.draws_before": "the same at the origins before",
 }
 
 

@@ -15,7 +15,8 @@ from training.artifact.contract import Calibration, IntervalKnots, TierCuts
 from training.artifact.scale import sigmoid
 from training.artifact.tiers import CAPACITY, Tier
 from training.calibration_line import calibration_line
-from training.fit import TreeFitter, raw_scores
+from training.cores import in_order
+from training.fit import Fitter
 from training.rows import Rows
 
 KNOT_SHARES = (1.0, 0.75, 0.5, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01, 0.003, 0.0)
@@ -25,15 +26,19 @@ LEAST_SHARE_OF_DRAWS = 2 / 3
 Step = Callable[[float], None]
 
 
-def cross_fit(train: Rows, calibration: Rows, fitter: TreeFitter, *, folds: int, step: Step) -> Values:
+def cross_fit(train: Rows, calibration: Rows, fitter: Fitter, *, folds: int, step: Step) -> Values:
     """Raw scores of the calibration rows, each by a model that never saw the row's pair; shape (rows,)."""
     raw = np.zeros(len(calibration))
     pair = np.concatenate([train.pair, calibration.pair])
     splitter = GroupKFold(n_splits=folds, shuffle=True, random_state=fitter.seed)
-    for number, (seen, unseen) in enumerate(splitter.split(pair, groups=pair)):
-        fitted, scored = seen[seen < len(train)], unseen[unseen >= len(train)] - len(train)
-        booster = fitter.fit(train[fitted])
-        raw[scored] = raw_scores(booster, calibration.values[scored])
+
+    def scored(fold: tuple[Array, Array]) -> tuple[Array, Values]:
+        seen, unseen = fold
+        fitted, held = seen[seen < len(train)], unseen[unseen >= len(train)] - len(train)
+        return held, fitter.fit(train[fitted]).raw(calibration.values[held])
+
+    for number, (held, scores) in enumerate(in_order(scored, splitter.split(pair, groups=pair))):
+        raw[held] = scores
         step((number + 1) / folds)
     return raw
 
@@ -96,26 +101,29 @@ def _mean_by(band: Array, values: Values, weight: Values) -> Values:
     return np.bincount(band, weights=weight * values) / np.where(total > 0, total, np.nan)
 
 
-def tree_intervals(
-    train: Rows, calibration: Rows, raw: Values, line: Calibration, fitter: TreeFitter, *, refits: int, step: Step
+def refit_intervals(
+    train: Rows, calibration: Rows, raw: Values, line: Calibration, fitter: Fitter, *, refits: int, step: Step
 ) -> IntervalKnots:  # fmt: skip
     """Standard errors of the margin by cluster-bootstrap refits of model and calibration.
 
-    Each refit draws pairs with replacement (Poisson weights), fits new trees on the drawn ones, calibrates with the
+    Each refit draws pairs with replacement (Poisson weights), fits a new model on the drawn ones, calibrates with the
     same draw of the cross-fitted scores ``raw``, and scores the calibration rows of the pairs that were not drawn.  The
     mean risk per margin band of each refit gives, over the refits, the standard error of the band's log-odds.
     """
     rate = line.log_sampling_rate
     bands = margin_bands(margins(raw, line), calibration.weight)
     times_of = _PairDraws((train.pair, calibration.pair), (fitter.seed, 1))
+
+    def logits(times: tuple[Array, ...]) -> Values:
+        drawn, left = times[0] > 0, times[1] == 0
+        scorer = fitter.fit(train[drawn], times=times[0][drawn])
+        intercept, slope = _line(raw + rate, calibration.label, calibration.weight * times[1])
+        risk = sigmoid(intercept + slope * (scorer.raw(calibration.values[left]) + rate))
+        return _band_logits(bands, left, risk, calibration.weight[left])
+
     drawn_logits = []
-    for number in range(refits):
-        times, times_calibration = times_of.draw()
-        drawn, left = times > 0, times_calibration == 0
-        booster = fitter.fit(train[drawn], times=times[drawn])
-        intercept, slope = _line(raw + rate, calibration.label, calibration.weight * times_calibration)
-        risk = sigmoid(intercept + slope * (raw_scores(booster, calibration.values[left]) + rate))
-        drawn_logits.append(_band_logits(bands, left, risk, calibration.weight[left]))
+    for number, one in enumerate(in_order(logits, (times_of.draw() for _ in range(refits)))):
+        drawn_logits.append(one)
         step((number + 1) / refits)
     return _knots(bands, np.array(drawn_logits))
 

@@ -30,6 +30,9 @@ def _checked(check: Callable[[Given], Made], value: Given) -> Made:
         raise ValueError(str(error)) from None
 
 
+Family = Literal["points", "logistic", "lightgbm", "tuned_lightgbm", "explainable_boosting"]
+
+
 class Section(BaseModel):
     """A closed, frozen part of an experiment file."""
 
@@ -63,11 +66,13 @@ class MatrixSection(Section):
 
 
 class SplitSection(Section):
-    """The last origin: how long the test is, from which landmark on rows are used, and what stays on one side.
+    """How many origins are judged, how long each test is, from which landmark on rows are used, what stays on one side.
 
-    ``group = "none"`` (nothing is kept together) needs a ``group_reason``.
+    The tests lie end to end, the last one ending with the last complete label; before each lies an embargo of
+    horizon + label delay.  ``group = "none"`` (nothing is kept together) needs a ``group_reason``.
     """
 
+    origins: int = Field(default=3, ge=1, le=12)
     test_days: int = Field(default=182, ge=1)
     first_as_of: str | None = None
     group: Literal["pair", "none"] = "pair"
@@ -97,6 +102,27 @@ class SamplingSection(Section):
     negative_rate: float = Field(default=0.1, gt=0, le=1)
 
 
+class ModelSection(Section):
+    """The family that makes the model, and the peers that are fitted and judged beside it on the same splits.
+
+    The points score is always judged, whatever the family.
+    """
+
+    family: Family = "lightgbm"
+    peers: tuple[Family, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_each_once(self) -> Self:
+        if len({self.family, *self.peers}) <= len(self.peers):
+            raise ValueError("a family stands among the peers once, and not where it is the model's own")
+        return self
+
+    @property
+    def families(self) -> tuple[Family, ...]:
+        """All families to fit, the model's first; the points score only where it is the model."""
+        return (self.family, *(peer for peer in self.peers if peer != "points"))
+
+
 class LightGBMSection(Section):
     """The trees: shallow, with large leaves and monotone constraints from the catalogue."""
 
@@ -123,7 +149,7 @@ class IntervalSection(Section):
 
 
 class EvaluationSection(Section):
-    """What the test rows are, and the bootstrap draws behind the intervals of the report.
+    """What the test rows are, and the bootstrap draws behind the intervals: at the last origin, and at those before.
 
     ``monthly``: one row a month for each dispute that is open, or was closed less than ``closed_within_days`` before;
     ``matrix``: the landmarks of the training matrix.
@@ -131,7 +157,8 @@ class EvaluationSection(Section):
 
     population: Literal["monthly", "matrix"] = "monthly"
     closed_within_days: int = Field(default=180, ge=0)
-    draws: int = Field(default=200, ge=20, le=10_000)
+    draws: int = Field(default=1000, ge=20, le=10_000)
+    draws_before: int = Field(default=200, ge=20, le=10_000)
 
 
 class Experiment(Section):
@@ -144,6 +171,7 @@ class Experiment(Section):
     label: LabelRule = LabelRule()
     split: SplitSection = SplitSection()
     sampling: SamplingSection = SamplingSection()
+    model: ModelSection = ModelSection()
     points: PointsSection = PointsSection()
     lightgbm: LightGBMSection = LightGBMSection()
     calibration: CalibrationSection = CalibrationSection()

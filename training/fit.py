@@ -1,8 +1,9 @@
-"""Fitting the trees: shallow LightGBM with monotone constraints from the catalogue, the same bytes every time."""
+"""Fitting: what every family offers, and the trees: LightGBM with monotone constraints, the same bytes every time."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import lightgbm as lgb
 import numpy as np
@@ -11,8 +12,25 @@ from features.catalogue import columns_of
 from features.history import Array
 from features.indicator import Indicator
 from features.view import Values
+from training.artifact.scorer import Scorer, TreeScorer
 from training.experiment import LightGBMSection
 from training.rows import Rows
+
+
+class Fitter(Protocol):
+    """A family with all its settings chosen: fits as often as asked, deterministically."""
+
+    @property
+    def seed(self) -> int:
+        """Fixes folds, bootstrap draws and whatever else is drawn."""
+        ...
+
+    def fit(self, rows: Rows, *, times: Array | None = None) -> Scorer:
+        """The scorer fitted on some rows, each as often as a bootstrap drew it (``times``).
+
+        Rows weigh what makes up for the pairs left out, not the sampling of negatives: the margin corrects that.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -23,11 +41,8 @@ class TreeFitter:
     indicators: tuple[Indicator, ...]
     seed: int
 
-    def fit(self, rows: Rows, *, times: Array | None = None) -> lgb.Booster:
-        """The booster fitted on some rows, each as often as a bootstrap drew it (``times``); one thread, same bytes.
-
-        Rows weigh what makes up for the pairs left out, not the sampling of negatives: the margin corrects that.
-        """
+    def fit(self, rows: Rows, *, times: Array | None = None) -> TreeScorer:
+        """The trees fitted on some rows; one thread, same bytes."""
         names = list(columns_of(self.indicators))
         data = lgb.Dataset(
             rows.values,
@@ -35,10 +50,10 @@ class TreeFitter:
             weight=rows.pair_weight if times is None else rows.pair_weight * times,
             feature_name=names,
             categorical_feature=[i.column for i in self.indicators if i.categories],
-            params={"max_bin": self.settings.max_bin, "verbosity": -1},
+            params={"max_bin": self.settings.max_bin, "verbosity": -1, "num_threads": 1},
             free_raw_data=True,
         )
-        return lgb.train(self._parameters(), data, num_boost_round=self.settings.rounds)
+        return TreeScorer(lgb.train(self._parameters(), data, num_boost_round=self.settings.rounds))
 
     def _parameters(self) -> dict[str, object]:
         settings = self.settings.model_dump()
@@ -56,6 +71,6 @@ class TreeFitter:
         }
 
 
-def raw_scores(booster: lgb.Booster, values: Values) -> Values:
+def raw_scores(scorer: Scorer, values: Values) -> Values:
     """The uncalibrated log-odds of rows, shape (rows,)."""
-    return booster.predict(values, raw_score=True, num_threads=1)
+    return scorer.raw(values)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,6 @@ from features.history import Array
 from features.indicator import Indicator
 from features.records import Records
 from training.artifact.model import RiskModel
-from training.artifact.scale import sigmoid
 from training.evaluation.alarms import shuffled_label_probe
 from training.evaluation.contributions import IndicatorName, summarise_contributions
 from training.evaluation.coverage import NO_DISPUTE, measure_coverage
@@ -31,6 +30,7 @@ from training.evaluation.record import (
     SplitFacts,
 )
 from training.experiment import Experiment
+from training.origin import Origin
 from training.rows import Rows, SplitRows
 from training.split import Split
 
@@ -40,13 +40,14 @@ _POPULATION = {
     "if any of its rows with the incident ahead is in the top share.",
     "matrix": "Test rows are the landmarks of the training matrix: busy disputes have more rows than quiet ones.",
 }
-MODEL = "lightgbm"
-POINTS = "points"
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One attempt at an experiment, as far as a judge needs it."""
+    """One attempt at an experiment, as far as a judge needs it.
+
+    ``origins``: the earliest first; the last of them is the headline.  ``notes``: what a reader must know of the run.
+    """
 
     experiment: Experiment
     experiment_text: str
@@ -54,32 +55,46 @@ class Attempt:
     matrix: Path
     indicators: tuple[Indicator, ...]
     manifest: dict[str, Any]
-    split: Split
-    rows: SplitRows
+    origins: tuple[Origin, ...]
     model: RiskModel
+    notes: tuple[str, ...] = ()
+
+    @property
+    def split(self) -> Split:
+        """The split of the headline."""
+        return self.origins[-1].split
+
+    @property
+    def rows(self) -> SplitRows:
+        """The rows of the headline."""
+        return self.origins[-1].rows
+
+    @property
+    def rankers(self) -> Mapping[str, Scores]:
+        """What every ranker says of the headline's test rows: the model first, then its peers, then the points."""
+        return self.origins[-1].rankers
+
+    @property
+    def scores(self) -> Scores:
+        """What the model says of the headline's test rows."""
+        return next(iter(self.rankers.values()))
 
 
 def judge(attempt: Attempt, records: Records, *, step: Callable[[str, float], None]) -> ReportRecord:
     """Everything a report of this attempt holds."""
-    model, test = attempt.model, attempt.rows.test
-    columns = test.columns(model.contract.column_names)
-    margin = model.margin_of_rows(test.values)
-    points = model.explain_points(columns)
+    test = attempt.rows.test
     rows = HeldOutRows(
         dispute=test.dispute, pair=test.pair, as_of_us=test.as_of, incident_at_us=test.incident_at, label=test.label,
         horizon_days=attempt.experiment.label.horizon_days,
     )  # fmt: skip
     evaluation = evaluate(
         rows,
-        rankers={
-            MODEL: Scores(score=margin, probability=sigmoid(margin)),
-            POINTS: Scores(score=points.margin, probability=points.probability),
-        },
-        draws=attempt.experiment.evaluation.draws,
+        rankers=attempt.rankers,
+        draws=attempt.origins[-1].draws,
         seed=attempt.experiment.seed,
         coverage=coverage_of(attempt, records),
         leak_probe=shuffled_label_probe(
-            label=test.label, score=margin, dispute=test.dispute, seed=attempt.experiment.seed
+            label=test.label, score=attempt.scores.score, dispute=test.dispute, seed=attempt.experiment.seed
         ),
         progress=lambda done, of: step("intervals of the metrics", done / of),
     )
@@ -87,7 +102,7 @@ def judge(attempt: Attempt, records: Records, *, step: Callable[[str, float], No
         run=_facts(attempt),
         evaluation=evaluation,
         contributions=_contributions(attempt),
-        cautions=_cautions(attempt, evaluation, synthetic=records.synthetic),
+        cautions=(*attempt.notes, *_cautions(attempt, evaluation, synthetic=records.synthetic)),
     )
 
 

@@ -1,46 +1,30 @@
-"""One attempt at one experiment: matrix, split, fit, calibration, saved model, evaluation, report, registry."""
+"""One attempt at one experiment: matrix, origins, fits, saved model, evaluation, report, registry."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from features import catalogue
 from features.clock import format_time
-from features.errors import MissingInput, UserError
-from features.indicator import Indicator
-from features.matrix import build_matrix, matrix_plan_digest
+from features.errors import MissingInput
 from features.records import Records
-from features.view import Values
-from training.artifact.contract import ColumnContract, ModelContract, PointsContract, Provenance
 from training.artifact.home import Home
 from training.artifact.model import RiskModel
-from training.artifact.points import default_items, points_by_item
-from training.artifact.store import load_model, save_model
 from training.audit.groups import audit_run
 from training.audit.table import find_audit_table
-from training.calibration import (
-    cross_fit,
-    fit_line,
-    line_intervals,
-    margins,
-    tier_cuts,
-    tree_intervals,
-)
 from training.experiment import Experiment
-from training.fit import TreeFitter
+from training.fitted_origins import Material, fit_origins
 from training.judging import Attempt, judge
 from training.plan import plan_of
+from training.population import matrix_for, monthly_matrix
 from training.registry import REPORT_FILE
 from training.report.files import ReportFiles, write_report
 from training.report.record import AuditedReport, read_report
-from training.rows import Counted, Rows, Sampling, SplitRows, matrix_bounds, split_rows
-from training.split import Split, last_origin, month_starts
+from training.rows import Counted, matrix_bounds
+from training.split import Split, all_origins
 from training.tracking import CHALLENGER, Tracker
 
 Progress = Callable[[str, float], None]
@@ -48,10 +32,10 @@ Progress = Callable[[str, float], None]
 
 @dataclass(frozen=True)
 class RunResult:
-    """What one run left behind."""
+    """What one run left behind; ``version`` None where nothing was registered (a sealed run)."""
 
     run_id: str
-    version: str
+    version: str | None
     digest: str
     report: Path
     headline: dict[str, Any]
@@ -64,7 +48,8 @@ class RunResult:
     def to_text(self) -> str:
         """The same for a terminal: version, digest, report and the headline numbers with their intervals."""
         mark = "SYNTHETIC " if self.synthetic else ""
-        lines = [f"version {self.version} (challenger), digest {self.digest[:12]}", f"report: {self.report}"]
+        made = "sealed: no version registered" if self.version is None else f"version {self.version} (challenger)"
+        lines = [f"{made}, digest {self.digest[:12]}", f"report: {self.report}"]
         for name, one in self.headline.items():
             if one["value"] is None:
                 lines.append(f"  {mark}{name}: too few to say ({one['n_events']} disputes with an incident)")
@@ -76,37 +61,27 @@ class RunResult:
 
 def run_experiment(
     experiment: Experiment, experiment_text: str, records: Records, *, home: Home, progress: Progress | None = None,
-    audit_folder: Path | None = None,
+    audit_folder: Path | None = None, sealed: bool = False,
 ) -> RunResult:  # fmt: skip
     """Run an experiment on some records: everything from the matrix to a registered version (alias challenger).
 
     ``audit_folder`` is where the records lie: the report then has an audit by group, and the audit table, if there
     is one, is read for it.  Nothing else reads it; without a folder the report has no audit.
+    ``sealed``: the last origin stays unopened; the one before it is the headline, and nothing is registered.
     Raises UserError where the records are too short or hold too few incidents, and for a faulty audit table.
     """
     step = progress or (lambda _stage, _done: None)
     audit_table = find_audit_table(audit_folder)
     plan_of(experiment, records)
-    matrix = matrix_for(experiment, records, home=home, progress=step)
-    manifest, first_as_of = matrix_bounds(matrix)
-    split = last_origin(experiment, first_as_of=first_as_of, known_at=records.known_at)
-    test_matrix = matrix
-    if experiment.evaluation.population == "monthly":
-        test_matrix = monthly_matrix(experiment, records, split, home=home, progress=step)
-    indicators = catalogue.chosen(experiment.matrix.indicator_ids)
-    rows = split_rows(
-        matrix, test_matrix, split, catalogue.columns_of(indicators), label=experiment.label.column,
-        sampling=Sampling(
-            experiment.sampling.negative_rate, experiment.seed, by_pair=experiment.split.group == "pair"
-        ),
-    )  # fmt: skip
-    check_positives(rows, folds=experiment.calibration.folds)
-    model = fit_model(experiment, rows, indicators, manifest, split, models=home.models, step=step)
+    material = _material(experiment, records, home=home, step=step)
+    fitted = fit_origins(experiment, material, home=home, sealed=sealed, step=step)
     tracker = Tracker(home)
-    with tracker.run(experiment.name, tags={"synthetic": str(records.synthetic).lower()}) as run_id:
+    tags = {"synthetic": str(records.synthetic).lower(), "sealed": str(sealed).lower()}
+    with tracker.run(experiment.name, tags=tags) as run_id:
         attempt = Attempt(
-            experiment=experiment, experiment_text=experiment_text, run_id=run_id, matrix=matrix, manifest=manifest,
-            split=split, rows=rows, model=model, indicators=indicators,
+            experiment=experiment, experiment_text=experiment_text, run_id=run_id, matrix=material.matrix,
+            manifest=material.manifest, origins=fitted.origins, model=fitted.model, indicators=material.indicators,
+            notes=fitted.notes,
         )  # fmt: skip
         record = judge(attempt, records, step=step)
         if audit_folder is not None:
@@ -114,129 +89,29 @@ def run_experiment(
         folder = home.reports / run_id
         write_report(record, out=folder)
         tracker.log(
-            parameters=_parameters(experiment, rows.counted, split, model), metrics=record.evaluation.as_metrics()
+            parameters=_parameters(experiment, attempt.rows.counted, attempt.split, fitted.model),
+            metrics=record.evaluation.as_metrics(),
         )
-        tracker.log_dataset(matrix, digest=str(manifest["digest"]), name=experiment.name)
+        tracker.log_dataset(material.matrix, digest=str(material.manifest["digest"]), name=experiment.name)
         tracker.log_files(folder, into="report")
-        tracker.log_files(home.models / model.digest, into="saved_model")
-        version = tracker.register(home.models / model.digest, model.contract)
-    tracker.set_alias(CHALLENGER, version)
-    return RunResult(run_id, version, model.digest, folder, _headline(record.evaluation), records.synthetic)
+        version = None
+        if not sealed:
+            tracker.log_files(home.models / fitted.model.digest, into="saved_model")
+            version = tracker.register(home.models / fitted.model.digest, fitted.model.contract)
+    if version is not None:
+        tracker.set_alias(CHALLENGER, version)
+    return RunResult(run_id, version, fitted.model.digest, folder, _headline(record.evaluation), records.synthetic)
 
 
-def check_positives(rows: SplitRows, *, folds: int) -> None:
-    """Raise UserError where the rows can't carry a fit, a calibration or a judgement."""
-    for name, part in (("training", rows.train), ("calibration", rows.calibration)):
-        disputes = len(np.unique(part.dispute[part.label == 1]))
-        if disputes < 2 * folds:
-            raise UserError(
-                f"only {disputes} disputes before the embargo have an incident ahead of a {name} row; {folds} folds "
-                f"need at least {2 * folds}: bring longer or more records"
-            )
-    if len(rows.test) == 0:
-        raise UserError("no row has a complete label in the test period: bring longer records")
-
-
-def matrix_for(experiment: Experiment, records: Records, *, home: Home, progress: Progress) -> Path:
-    """The training matrix of an experiment."""
-    return _built(experiment, records, home, progress, as_of=experiment.matrix.as_of, closed_within_days=None)
-
-
-def monthly_matrix(experiment: Experiment, records: Records, split: Split, *, home: Home, progress: Progress) -> Path:
-    """The population of the headline: the first instant of each month (Asia/Shanghai) of training period and test,
-    for disputes that are open or were closed lately.
-    """
-    months = month_starts(split.train_start, split.train_end) + month_starts(split.test_start, split.test_end)
-    times = ",".join(format_time(at) for at in months)
-    days = experiment.evaluation.closed_within_days
-    return _built(experiment, records, home, progress, as_of=times, closed_within_days=days)
-
-
-def _built(
-    experiment: Experiment, records: Records, home: Home, progress: Progress, *,
-    as_of: str, closed_within_days: int | None,
-) -> Path:  # fmt: skip
-    """A matrix, built once for everything that its bytes depend on, then found again."""
-    settings: dict[str, Any] = {
-        "as_of": as_of, "indicators": experiment.matrix.indicator_ids, "label": experiment.label,
-        "reference_income_cny": experiment.matrix.reference_income_cny, "closed_within_days": closed_within_days,
-    }  # fmt: skip
-    folder = home.matrices / matrix_plan_digest(records, **settings)[:16]
-    if not (folder / "manifest.json").exists():
-        build_matrix(records, folder, **settings, progress=progress)
-    return folder
-
-
-def fit_model(
-    experiment: Experiment, rows: SplitRows, indicators: tuple[Indicator, ...], manifest: dict[str, Any], split: Split,
-    *, models: Path, step: Progress,
-) -> RiskModel:  # fmt: skip
-    """Fit, calibrate and save; the model as loaded back and verified."""
-    train, held = rows.train, rows.calibration
-    fitter = TreeFitter(experiment.lightgbm, indicators, experiment.seed)
-    log_rate = float(np.log(experiment.sampling.negative_rate))
-    raw = cross_fit(train, held, fitter, folds=experiment.calibration.folds, step=lambda done: step("cross-fit", done))
-    line = fit_line(raw, held.label, held.weight, log_sampling_rate=log_rate)
-    intervals = tree_intervals(
-        train, held, raw, line, fitter, refits=experiment.interval.refits, step=lambda done: step("intervals", done)
-    )  # fmt: skip
-    step("fit", 0.0)
-    booster = fitter.fit(train)
-    text = booster.model_to_string()
-    step("fit", 1.0)
-    contract = ModelContract(
-        horizon_days=experiment.label.horizon_days,
-        reference_income_cny=experiment.matrix.reference_income_cny,
-        columns=tuple(
-            _column_contract(indicator, column, held.values[:, place], held.weight)
-            for place, (indicator, column) in enumerate((i, name) for i in indicators for name in i.columns)
-        ),
-        calibration=line,
-        intervals=intervals,
-        tiers=tier_cuts(margins(raw, line), held.weight),
-        base_rate=float(np.average(held.label, weights=held.weight)),
-        raw_base=float(booster.predict(train.values[:1], pred_contrib=True)[0, -1]),
-        points=_points(held, catalogue.columns_of(indicators), experiment),
-        provenance=Provenance(
-            experiment=experiment.name,
-            experiment_digest=experiment.digest,
-            data_digest=str(manifest["digest"]),
-            catalogue_digest=catalogue.digest(),
-            trained_through=format_time(split.train_end),
-            synthetic=bool(manifest["synthetic"]),
-        ),
-        booster_sha256=hashlib.sha256(text.encode()).hexdigest(),
-    )
-    return load_model(save_model(text, contract, models))
-
-
-def _points(held: Rows, names: tuple[str, ...], experiment: Experiment) -> PointsContract:
-    items = experiment.points.items or tuple(item for item in default_items() if item.column in names)
-    points = points_by_item(held.columns(names), items).sum(axis=1)
-    line = fit_line(points, held.label, held.weight, log_sampling_rate=0.0)
-    return PointsContract(
-        items=items,
-        calibration=line,
-        intervals=line_intervals(points, held, line, refits=200, seed=experiment.seed),
-        tiers=tier_cuts(margins(points, line), held.weight),
-    )
-
-
-def _column_contract(indicator: Indicator, column: str, values: Values, weight: Values) -> ColumnContract:
-    known = ~np.isnan(values)
-    if not known.any():
-        typical, low, high = None, None, None
-    else:
-        order = np.argsort(values[known], kind="stable")
-        share = np.cumsum(weight[known][order]) / weight[known].sum()
-        ordered = values[known][order]
-        typical, low, high = float(ordered[np.searchsorted(share, 0.5)]), float(ordered[0]), float(ordered[-1])
-        if indicator.categories:
-            typical = float(np.bincount(values[known].astype(np.int64), weights=weight[known]).argmax())
-    return ColumnContract(
-        indicator=indicator.id, column=column, categories=indicator.category_codes,
-        typical=typical, low=low, high=high,
-    )  # fmt: skip
+def _material(experiment: Experiment, records: Records, *, home: Home, step: Progress) -> Material:
+    """The matrices of an experiment, built or found, and the splits of its origins."""
+    matrix = matrix_for(experiment, records, home=home, progress=step)
+    manifest, first_as_of = matrix_bounds(matrix)
+    splits = all_origins(experiment, first_as_of=first_as_of, known_at=records.known_at)
+    test_matrix = matrix
+    if experiment.evaluation.population == "monthly":
+        test_matrix = monthly_matrix(experiment, records, splits, home=home, progress=step)
+    return Material(matrix, test_matrix, manifest, splits, catalogue.chosen(experiment.matrix.indicator_ids))
 
 
 def _parameters(experiment: Experiment, counted: Counted, split: Split, model: RiskModel) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The temporal split: one origin, an embargo of horizon + label delay, no pair on both sides."""
+"""The temporal splits: rolling origins, an embargo of horizon + label delay before each, no pair on both sides."""
 
 from __future__ import annotations
 
@@ -42,13 +42,9 @@ def last_origin(experiment: Experiment, *, first_as_of: int, known_at: int) -> S
 
     Raises UserError where the records are too short for a test, an embargo and some training before it.
     """
-    if experiment.split.first_as_of is not None:
-        first_as_of = max(first_as_of, parse_time(experiment.split.first_as_of))
-    embargo = round(experiment.embargo_days * DAY_US)
-    test_end = known_at - embargo + 1
-    test_start = test_end - experiment.split.test_days * DAY_US
-    train_end = test_start - embargo + 1
-    if train_end <= first_as_of:
+    first_as_of = _first_landmark(experiment, first_as_of)
+    split = _origin(experiment, first_as_of, known_at, back=0)
+    if split is None:
         need = 2 * experiment.embargo_days + experiment.split.test_days
         have = (known_at - first_as_of) / DAY_US
         raise UserError(
@@ -56,7 +52,33 @@ def last_origin(experiment: Experiment, *, first_as_of: int, known_at: int) -> S
             f"{experiment.split.test_days} days with an embargo of {experiment.embargo_days:g} days on both sides "
             f"leaves no training rows before day {need:.0f}: bring longer records, or shorten split.test_days"
         )
-    return Split(first_as_of, train_end, test_start, test_end)
+    return split
+
+
+def all_origins(experiment: Experiment, *, first_as_of: int, known_at: int) -> tuple[Split, ...]:
+    """The splits of an experiment, the earliest first: tests end to end, walked back from the last complete label.
+
+    Fewer than asked for where the records leave an earlier one no training rows; never none.  Raises UserError where
+    they are too short for the last one.
+    """
+    last = last_origin(experiment, first_as_of=first_as_of, known_at=known_at)
+    start = _first_landmark(experiment, first_as_of)
+    before = (_origin(experiment, start, known_at, back=back) for back in range(1, experiment.split.origins))
+    return (*reversed([split for split in before if split is not None]), last)
+
+
+def _first_landmark(experiment: Experiment, first_as_of: int) -> int:
+    asked = experiment.split.first_as_of
+    return first_as_of if asked is None else max(first_as_of, parse_time(asked))
+
+
+def _origin(experiment: Experiment, first_as_of: int, known_at: int, *, back: int) -> Split | None:
+    """The origin so many tests before the last one; None where no training row lies before its embargo."""
+    embargo = round(experiment.embargo_days * DAY_US)
+    test = experiment.split.test_days * DAY_US
+    test_end = known_at - embargo + 1 - back * test
+    train_end = test_end - test - embargo + 1
+    return Split(first_as_of, train_end, test_end - test, test_end) if train_end > first_as_of else None
 
 
 def training_rows(split: Split, as_of: Array, pair: Array, test_pairs: Array) -> Array:

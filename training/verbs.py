@@ -16,10 +16,19 @@ from training.artifact.home import Home
 @click.argument("experiment", type=FILE)
 @click.option("--records", type=RECORDS, required=True)
 @click.option("--dry-run", is_flag=True, help="Validate everything and print what would run.")
+@click.option(
+    "--sealed", is_flag=True, help="Leave the last origin unopened: judge the earlier ones, register nothing."
+)
 @click.option("--strict", is_flag=True, help="Stop at any bad row.")
 @as_json
-def train(experiment: Path, records: Path, dry_run: bool, strict: bool, json_output: bool) -> None:
-    """Run one EXPERIMENT file on records; the last line of stdout is the run id."""
+def train(
+    experiment: Path, records: Path, dry_run: bool, sealed: bool, strict: bool, json_output: bool
+) -> None:  # fmt: skip
+    """Run one EXPERIMENT file on records; the last line of stdout is the run id.
+
+    Every run opens the last origin, the newest test, to judge its candidate, and the report says how often it was
+    opened before. Choose between experiments with --sealed.
+    """
     from training.experiment import read_experiment  # noqa: PLC0415
 
     settings = read_experiment(experiment)
@@ -34,8 +43,9 @@ def train(experiment: Path, records: Path, dry_run: bool, strict: bool, json_out
 
         with reporting() as report:
             result = run_experiment(
-                settings, experiment.read_text("utf-8"), opened, home=Home.from_environment(), progress=report
-            )
+                settings, experiment.read_text("utf-8"), opened, home=Home.from_environment(), progress=report,
+                sealed=sealed,
+            )  # fmt: skip
     if json_output:
         click.echo(json.dumps(result.to_record(), ensure_ascii=False))
     else:

@@ -53,7 +53,8 @@ def run_offline(home: Path, *words: str, attempts: Path) -> str:
 @pytest.fixture(scope="session")
 def quick_experiment(tmp_path_factory) -> Path:
     """The shipped experiment with fewer refits and draws."""
-    text = EXPERIMENT.read_text("utf-8").replace("refits = 20", "refits = 5").replace("draws = 200", "draws = 40")
+    text = EXPERIMENT.read_text("utf-8").replace("refits = 20", "refits = 5").replace("draws = 1000", "draws = 40")
+    text = text.replace("draws_before = 200", "draws_before = 20")
     path = tmp_path_factory.mktemp("experiment") / "quick.toml"
     path.write_text(text, "utf-8")
     return path

@@ -10,8 +10,8 @@ from features import build_matrix, catalogue, read_records
 from training.artifact.model import RiskModel
 from training.experiment import Experiment, read_experiment
 from training.fit import TreeFitter
+from training.modelling import fit_model
 from training.rows import Counted, Rows, Sampling, matrix_bounds, split_rows
-from training.run import fit_model
 from training.split import Split, last_origin
 
 

@@ -183,14 +183,14 @@ def test_trees_trained_on_shuffled_labels_find_nothing(fitted):
     had = np.zeros(len(pairs), bool)
     had[pair[fitted.train.label == 1]] = True
     gets = rng.permutation(had)
-    booster = fitted.fitter.fit(replace(fitted.train, label=gets[pair].astype(np.int8)))
-    score = raw_scores(booster, fitted.test.values)
+    scorer = fitted.fitter.fit(replace(fitted.train, label=gets[pair].astype(np.int8)))
+    score = raw_scores(scorer, fitted.test.values)
     chance = shuffled_label_probe(
         label=fitted.test.label, score=score, dispute=fitted.test.dispute, permutations=400, seed=1
     )
     assert chance.low < 0.5 < chance.high
     assert chance.low <= roc_auc_score(fitted.test.label, score) <= chance.high
-    true = raw_scores(fitted.model.booster, fitted.test.values)
+    true = raw_scores(fitted.model.scorer, fitted.test.values)
     assert roc_auc_score(fitted.test.label, true) > chance.high
 
 

@@ -34,6 +34,7 @@ from training.artifact.contract import (
 )
 from training.artifact.model import RiskModel
 from training.artifact.points import default_items
+from training.artifact.scorer import TreeScorer
 
 # --- petitions -------------------------------------------------------------------------------------------------------
 
@@ -156,9 +157,9 @@ def scorer():
             experiment="test", experiment_digest="0", data_digest="0", catalogue_digest=catalogue.digest(),
             trained_through="2024-01-01T00:00:00Z", synthetic=True,
         ),
-        booster_sha256=hashlib.sha256(text.encode()).hexdigest(),
+        scorer_sha256=hashlib.sha256(text.encode()).hexdigest(),
     )  # fmt: skip
-    return Scorer(RiskModel(booster, contract, digest="test"))
+    return Scorer(RiskModel(TreeScorer(booster), contract, digest="test"))
 
 
 def scored(scorer, tables, name, as_of, *, evidence=True):

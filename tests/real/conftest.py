@@ -23,8 +23,8 @@ from tests.real.nyc_references import RawTables
 from training.artifact.contract import PointsItem
 from training.artifact.model import RiskModel
 from training.experiment import Experiment
+from training.modelling import fit_model
 from training.rows import Sampling, SplitRows, matrix_bounds, split_rows
-from training.run import fit_model
 from training.split import Split, last_origin
 
 ROOT = Path(__file__).parents[2]

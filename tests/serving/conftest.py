@@ -97,7 +97,7 @@ def _settings():
 def trained_home(tmp_path_factory):
     """A home with one saved model and its ``champion.json``; tests copy it before they change anything."""
     from features import catalogue
-    from training.run import fit_model
+    from training.modelling import fit_model
     from training.split import Split
 
     root = tmp_path_factory.mktemp("trained")

@@ -49,7 +49,7 @@ def other_schema(home):
 
 
 def other_trees(home):
-    rewrite_contract(home, booster_sha256="0" * 64)
+    rewrite_contract(home, scorer_sha256="0" * 64)
 
 
 DAMAGES = {

@@ -94,7 +94,7 @@ def saved(home, *, synthetic):
         points=PointsContract(items=(), calibration=LINE, intervals=KNOTS, tiers=CUTS),
         provenance=Provenance(experiment="x", experiment_digest="e", data_digest="d", synthetic=synthetic,
                               catalogue_digest=catalogue.digest(), trained_through="2026-01-01T00:00:00Z"),
-        booster_sha256=hashlib.sha256(text.encode()).hexdigest(),
+        scorer_sha256=hashlib.sha256(text.encode()).hexdigest(),
     )  # fmt: skip
     return save_model(text, contract, home.models).name
 

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+ScorerKind = Literal["trees", "tables"]
 
 
 class Frozen(BaseModel):
@@ -85,7 +86,7 @@ class Provenance(Frozen):
 
 
 class ModelContract(Frozen):
-    """Everything about a saved model but its trees."""
+    """Everything about a saved model but its trees or tables."""
 
     schema_version: int = SCHEMA_VERSION
     name: str = "defuse"
@@ -99,11 +100,13 @@ class ModelContract(Frozen):
     raw_base: float
     points: PointsContract
     provenance: Provenance
-    booster_sha256: str
+    family: str = "lightgbm"
+    scorer: ScorerKind = "trees"
+    scorer_sha256: str
 
     @property
     def column_names(self) -> tuple[str, ...]:
-        """The model's columns, in the order its trees number them."""
+        """The model's columns, in the order of its rows."""
         return tuple(column.column for column in self.columns)
 
     @property

@@ -50,6 +50,16 @@ class Home:
         return self.root / "promotions.jsonl"
 
     @property
+    def openings(self) -> Path:
+        """Who opened the last origin of which data, one JSON record a line, only ever appended to."""
+        return self.root / "openings.jsonl"
+
+    @property
+    def studies(self) -> Path:
+        """Searches for settings, one SQLite file each: a killed one goes on where it was."""
+        return self.root / "studies"
+
+    @property
     def log_database(self) -> Path:
         """The decision log."""
         return self.root / "log.db"

@@ -13,6 +13,7 @@ from features.view import Values
 from training.artifact.contract import ModelContract, TierCuts
 from training.artifact.points import points_by_item, points_margin
 from training.artifact.scale import interval, sigmoid
+from training.artifact.scorer import Scorer, TreeScorer
 
 Columns = Mapping[str, Any]
 
@@ -42,14 +43,21 @@ class RiskModel:
     column contract, since LightGBM would silently answer for columns in another order.
     """
 
-    def __init__(self, booster: lgb.Booster, contract: ModelContract, *, digest: str) -> None:
-        self.booster = booster
+    def __init__(self, scorer: Scorer, contract: ModelContract, *, digest: str) -> None:
+        self.scorer = scorer
         self.contract = contract
         self.digest = digest
         self.classes_ = np.array([0, 1])
         self.indicators = tuple(dict.fromkeys(contract.indicator_ids))
         self.own_columns = contract.own_columns
         self._groups = np.array([self.indicators.index(name) for name in contract.indicator_ids])
+
+    @property
+    def booster(self) -> lgb.Booster:
+        """LightGBM's booster.  Raises AttributeError for a model that is not made of trees."""
+        if not isinstance(self.scorer, TreeScorer):
+            raise AttributeError(f"the model is of the family {self.contract.family}: it has tables, no trees")
+        return self.scorer.booster
 
     @property
     def feature_names_in_(self) -> tuple[str, ...]:
@@ -85,7 +93,7 @@ class RiskModel:
 
     def margin_of_rows(self, rows: Values) -> Values:
         """The calibrated log-odds of rows built by the contract."""
-        raw = self.booster.predict(rows, raw_score=True, num_threads=1)
+        raw = self.scorer.raw(rows)
         calibration = self.contract.calibration
         return calibration.intercept + calibration.slope * (raw + calibration.log_sampling_rate)
 
@@ -95,12 +103,12 @@ class RiskModel:
         return np.column_stack([1 - positive, positive])
 
     def explain(self, columns: Columns) -> Explained:
-        """Margins with one exact contribution per indicator (TreeSHAP, path-dependent, scaled by the slope)."""
+        """Margins with one exact contribution per indicator, scaled by the slope: of trees TreeSHAP, else the tables' own."""
         return self.explain_rows(self.rows(columns))
 
     def explain_rows(self, rows: Values) -> Explained:
         """The same for rows built by the contract."""
-        raw = self.booster.predict(rows, pred_contrib=True, num_threads=1)[:, :-1]
+        raw = self.scorer.contributions(rows)
         by_indicator = np.zeros((len(rows), len(self.indicators)))
         for position, group in enumerate(self._groups):
             by_indicator[:, group] += raw[:, position]

@@ -1,4 +1,4 @@
-"""Saving a model as LightGBM text and JSON under its digest, and loading it back only if every byte is right."""
+"""Saving a model as text and JSON under its digest, and loading it back only if every byte is right."""
 
 from __future__ import annotations
 
@@ -9,31 +9,30 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import lightgbm as lgb
 from pydantic import ValidationError
 
 from features import catalogue
 from features.errors import MissingInput, ModelNotVerified
 from training.artifact.contract import SCHEMA_VERSION, ModelContract
 from training.artifact.model import RiskModel
+from training.artifact.scorer import FILES, read_scorer
 
-BOOSTER_FILE = "booster.txt"
 CONTRACT_FILE = "model.json"
 CHAMPION_FILE = "champion.json"
 
 
-def save_model(booster_text: str, contract: ModelContract, models: Path) -> Path:
+def save_model(scorer_text: str, contract: ModelContract, models: Path) -> Path:
     """Write the model under ``models/<digest>/`` in one step and return that folder.
 
-    Saving the same model again changes nothing.
+    ``scorer_text`` are its trees or tables.  Saving the same model again changes nothing.
     """
     text = json.dumps(contract.model_dump(mode="json"), ensure_ascii=False, indent=1, sort_keys=True) + "\n"
-    target = models / _digest(booster_text.encode(), text.encode())
+    target = models / _digest(scorer_text.encode(), text.encode())
     if target.exists():
         return target
     models.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(dir=models, prefix=".saving-"))
-    (work / BOOSTER_FILE).write_text(booster_text, "utf-8")
+    (work / FILES[contract.scorer]).write_text(scorer_text, "utf-8")
     (work / CONTRACT_FILE).write_text(text, "utf-8")
     try:
         work.rename(target)
@@ -51,54 +50,50 @@ def load_model(folder: Path | str) -> RiskModel:
     from what the model was trained with.
     """
     folder = Path(folder)
+    scorer_file = next((name for name in FILES.values() if (folder / name).is_file()), FILES["trees"])
     try:
-        booster_bytes = (folder / BOOSTER_FILE).read_bytes()
+        scorer_bytes = (folder / scorer_file).read_bytes()
         contract_bytes = (folder / CONTRACT_FILE).read_bytes()
     except FileNotFoundError as error:
         raise MissingInput(f"no model in {folder}: {Path(error.filename).name} is absent") from None
     except OSError as error:
         raise ModelNotVerified(f"the model in {folder} can't be read: {error.strerror}") from None
-    digest = _digest(booster_bytes, contract_bytes)
+    digest = _digest(scorer_bytes, contract_bytes)
     if folder.name != digest:
         raise ModelNotVerified(
             f"the model in {folder} has the digest {digest[:12]}, not the one it is stored under: a file was changed "
             "or damaged; restore it from the registry or promote another version"
         )
-    contract = _contract(contract_bytes, booster_bytes, folder)
-    booster = _booster(booster_bytes, folder)
-    if tuple(booster.feature_name()) != contract.column_names:
-        raise ModelNotVerified(f"the trees of {folder} read other columns, or in another order, than its contract says")
-    return RiskModel(booster, contract, digest=digest)
+    contract = _contract(contract_bytes, scorer_bytes, folder)
+    scorer = read_scorer(scorer_bytes, contract.scorer, place=str(folder))
+    if scorer.column_names != contract.column_names:
+        raise ModelNotVerified(
+            f"the {contract.scorer} of {folder} read other columns, or in another order, than its contract says"
+        )
+    return RiskModel(scorer, contract, digest=digest)
 
 
-def _digest(booster: bytes, contract: bytes) -> str:
+def _digest(scorer: bytes, contract: bytes) -> str:
     return hashlib.sha256(
-        hashlib.sha256(booster).digest() + hashlib.sha256(contract).digest()
+        hashlib.sha256(scorer).digest() + hashlib.sha256(contract).digest()
     ).hexdigest()  # fmt: skip
 
 
-def _contract(data: bytes, booster: bytes, folder: Path) -> ModelContract:
+def _contract(data: bytes, scorer: bytes, folder: Path) -> ModelContract:
     try:
         contract = ModelContract.model_validate_json(data)
     except ValidationError as error:
         raise ModelNotVerified(f"the contract of {folder} is not one: {error.error_count()} faults") from None
     if contract.schema_version != SCHEMA_VERSION:
         raise ModelNotVerified(f"{folder} has contract version {contract.schema_version}, this code {SCHEMA_VERSION}")
-    if contract.booster_sha256 != hashlib.sha256(booster).hexdigest():
-        raise ModelNotVerified(f"the trees of {folder} are not those its contract names")
+    if contract.scorer_sha256 != hashlib.sha256(scorer).hexdigest():
+        raise ModelNotVerified(f"the {contract.scorer} of {folder} are not those its contract names")
     if contract.provenance.catalogue_digest != catalogue.digest():
         raise ModelNotVerified(
             f"{folder} was trained with another catalogue of indicators than this code holds: train again, or serve "
             "it with the code it was trained with"
         )
     return contract
-
-
-def _booster(data: bytes, folder: Path) -> lgb.Booster:
-    try:
-        return lgb.Booster(model_str=data.decode("utf-8"))
-    except (lgb.basic.LightGBMError, UnicodeDecodeError) as error:
-        raise ModelNotVerified(f"the trees of {folder} can't be read: {type(error).__name__}") from None
 
 
 def read_champion(home: Path) -> dict[str, str]:

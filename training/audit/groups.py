@@ -14,7 +14,6 @@ import pyarrow as pa
 
 from features.history import Array
 from features.records import Records
-from training.artifact.scale import sigmoid
 from training.audit.contrast import Comparison, corrected
 from training.audit.figures import CAPACITY, AuditedRows, Grouping
 from training.audit.proxy import Inputs, proxies_of
@@ -22,7 +21,7 @@ from training.audit.record import NOT_RECORDED, Audit, AuditAttribute, AuditGrou
 from training.audit.table import AuditTable
 from training.evaluation.bootstrap import Statistic, bootstrap
 from training.evaluation.held_out import HeldOutRows, Scores
-from training.judging import MODEL, Attempt
+from training.judging import Attempt
 
 Integers = npt.NDArray[np.integer]
 OPEN = ("channel", "district", "kind")
@@ -58,7 +57,7 @@ def audit(
     scores: Scores,
     attributes: Attributes,
     *,
-    ranker: str = MODEL,
+    ranker: str = "lightgbm",
     drawing: Drawing = Drawing(),
     inputs: Inputs | None = None,
 ) -> Audit:
@@ -142,7 +141,6 @@ def audit_run(attempt: Attempt, records: Records, table: AuditTable | None) -> A
     rows, model, experiment = attempt.rows.test, attempt.model, attempt.experiment
     test = _Test.of(attempt.rows.test_dispute_ids)
     protected = None if table is None else _by_row(table.of_disputes(test.ids), test)
-    margin = model.margin_of_rows(rows.values)
     held = HeldOutRows(
         dispute=rows.dispute, pair=rows.pair, as_of_us=rows.as_of, incident_at_us=rows.incident_at, label=rows.label,
         horizon_days=experiment.label.horizon_days,
@@ -151,10 +149,11 @@ def audit_run(attempt: Attempt, records: Records, table: AuditTable | None) -> A
                    if any(i.categories and name in i.columns for i in attempt.indicators)]  # fmt: skip
     return audit(
         held,
-        Scores(score=margin, probability=sigmoid(margin)),
+        attempt.scores,
         Attributes(open_=_by_row(as_first_recorded(records, test.ids), test), protected=protected),
         drawing=Drawing(draws=experiment.evaluation.draws, seed=experiment.seed),
         inputs=Inputs(values=rows.values, categorical=tuple(categorical)),
+        ranker=next(iter(attempt.rankers)),
     )
 
 
