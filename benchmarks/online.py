@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
 import os
@@ -26,7 +27,8 @@ from features.view import Values, View
 from serving.access import NO_TOKEN_NEEDED
 from serving.assessment import assessment
 from serving.desk import Desk, now_us
-from serving.log import AssessmentLog, Entry
+from serving.log.decision_log import DecisionLog, new_id
+from serving.log.stored import Assessed
 from training.artifact.home import Home
 
 
@@ -80,11 +82,11 @@ def _stages(home: Home, work: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
     values = _values(history, spine)
     scored = scorer.score_case(case)
     given = assessment(scored, model, desk.policy, version="1", role="reviewer", scored_at=now_us())
-    log = AssessmentLog(work / "bench.db")
-    numbers = iter(range(10**9))
+    log = DecisionLog(f"sqlite:///{work / 'bench.db'}")
+    record = case_record()
 
     def store() -> None:
-        log.append([Entry(f"a-{next(numbers)}", now_us(), "330106001", model.digest, "1", scored)])
+        log.append([Assessed(new_id("a"), now_us(), "330106001", model.digest, "1", scored, case_record=record)])
 
     yield "parse_and_validate", lambda: parse_case(body, now_us=now_us())
     yield "history_of_case", lambda: case_history(case)
@@ -94,7 +96,8 @@ def _stages(home: Home, work: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
     yield "assessment_view", lambda: assessment(scored, model, desk.policy, version="1", role="reviewer", scored_at=0)
     yield "to_json", lambda: json.dumps(given, ensure_ascii=False, allow_nan=False).encode()
     yield "durable_log", store
-    yield "desk_score_all_of_it", lambda: desk.score(body, NO_TOKEN_NEEDED)
+    with asyncio.Runner() as runner:
+        yield "desk_score_all_of_it", lambda: runner.run(desk.score(body, NO_TOKEN_NEEDED))
     log.close()
     desk.close()
 

@@ -67,5 +67,15 @@ class LogUnavailable(UserError):
     http_status = 503
 
 
+class LogUnusable(LogUnavailable):
+    """A log that will not become usable by waiting: another file, or one of a newer version."""
+
+
+class KeyReused(UserError):
+    """An idempotency key that came before, with another body."""
+
+    http_status = 409
+
+
 class GateRefused(UserError):
     """A release gate that said no."""

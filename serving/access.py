@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import secrets
 import tempfile
 from dataclasses import asdict, dataclass
@@ -18,6 +19,7 @@ from serving.rates import Rates
 
 TOKENS_FILE = "tokens.json"
 PER_MINUTE = 6_000
+ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -33,6 +35,7 @@ class Role(StrEnum):
 
 MAY_SCORE = frozenset({Role.ROUTER, Role.REVIEWER, Role.CARE, Role.ADMIN})
 MAY_READ_CASES = frozenset({Role.ROUTER, Role.REVIEWER, Role.CARE})
+MAY_DECIDE = frozenset({Role.REVIEWER, Role.CARE})
 EVERYONE = frozenset(Role)
 
 
@@ -45,6 +48,12 @@ class Grant:
     area: str
     expires_at_utc: str
     per_minute: int = PER_MINUTE
+    account: str = ""
+
+    @property
+    def account_id(self) -> str:
+        """The staff account that the log names: the token's own name, or the beginning of its digest."""
+        return self.account or (f"token-{self.token_sha256[:12]}" if self.token_sha256 else "open")
 
 
 NO_TOKEN_NEEDED = Grant("", Role.REVIEWER, "", "9999-12-31T00:00:00+00:00")
@@ -52,19 +61,25 @@ NO_TOKEN_NEEDED = Grant("", Role.REVIEWER, "", "9999-12-31T00:00:00+00:00")
 
 
 def create_token(
-    home: Path, *, role: Role, area: str = "", lasting: timedelta = timedelta(days=30), per_minute: int = PER_MINUTE
-) -> str:
+    home: Path, *, role: Role, area: str = "", lasting: timedelta = timedelta(days=30), per_minute: int = PER_MINUTE,
+    account: str = "",
+) -> str:  # fmt: skip
     """A new token, told once; its hash is kept in ``tokens.json``, replaced atomically.
 
-    Raises UserError for an area that is no beginning of a township code, or a rate below one a minute.
+    ``account`` is the staff account that decisions are logged under; several tokens in turn may have the same.
+    Raises UserError for an area that is no beginning of a township code, a rate below one a minute, or a bad account.
     """
     if per_minute < 1:
         raise UserError(f"--per-minute {per_minute}: a token that may send nothing is of no use; name 1 or more")
     if area and not (area.isascii() and area.isdigit() and len(area) <= 9):
         raise UserError(f"--area {area!r} is not the beginning of a 9-digit township code")
+    if account and ACCOUNT.fullmatch(account) is None:
+        raise UserError(
+            "--name may be 1 to 64 letters, digits, '.', '-' or '_', for a staff account, not a person's name"
+        )
     token = f"dfs_{secrets.token_urlsafe(32)}"
     expires = (datetime.now(UTC) + lasting).isoformat(timespec="seconds")
-    grants = [*_read(home / TOKENS_FILE), Grant(_hash(token), role, area, expires, per_minute)]
+    grants = [*_read(home / TOKENS_FILE), Grant(_hash(token), role, area, expires, per_minute, account)]
     home.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=home, prefix=".tokens-")
     with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -102,6 +102,33 @@ class Assessment(Answer):
     routing: Routing
 
 
+class ReviewerNamed(Answer):
+    """Who decided, from the token."""
+
+    account: str = Field(description="the staff account of the token (`defuse token create --name`)")
+    role: str
+
+
+class Decision(Answer):
+    """One decision as it was logged; the words are not repeated."""
+
+    decision_id: str
+    assessment_id: str
+    dispute_id: str
+    at: Time
+    reviewer: ReviewerNamed
+    stage: Literal["decision", "preliminary", "objection"]
+    view: Literal["agree", "disagree", "cannot_say"] | None
+    assessed_tier: Tier
+    tier: Tier | None = Field(description="the tier that the reviewer stands for")
+    tier_in_force: Tier | None = Field(description="after this decision; null is the manual path")
+    second_look: Literal["due", "done"] | None = Field(
+        description="of a red case, by another account; until then it stays red"
+    )
+    reason_code: str | None
+    offers: list[Action]
+
+
 class FaultNamed(Answer):
     """One thing wrong with a request; never the value itself."""
 

@@ -19,7 +19,7 @@ from starlette.routing import Match, Route
 
 from features.errors import Fault, UserError
 from features.rules import Rule
-from serving.access import EVERYONE, MAY_READ_CASES, MAY_SCORE, Door, Grant, demand
+from serving.access import EVERYONE, MAY_DECIDE, MAY_READ_CASES, MAY_SCORE, Door, Grant, demand
 from serving.limits import BATCH_BODY_LIMIT, BATCH_CASES, BODY_LIMIT
 from serving.metrics import Metrics
 from serving.openapi import openapi_document
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from serving.desk import Desk
 
 CASES_AT_ONCE = 20
+KEY_HEADER = "idempotency-key"
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 log = logging.getLogger("defuse.serving")
 
@@ -43,6 +44,7 @@ def make_app() -> Starlette:
             Route("/v1/score", _guarded(score), methods=["POST"]),
             Route("/v1/score/batch", _guarded(score_batch), methods=["POST"]),
             Route("/v1/assessments/{assessment_id}", _guarded(find), methods=["GET"]),
+            Route("/v1/assessments/{assessment_id}/decisions", _guarded(decide), methods=["POST"]),
             Route("/v1/model", _guarded(model), methods=["GET"]),
             Route("/review/{assessment_id}", _guarded(review), methods=["GET"]),
             Route("/openapi.json", _guarded(openapi), methods=["GET"]),
@@ -63,7 +65,8 @@ async def score(request: Request) -> Response:
     """``POST /v1/score``: one case record to one assessment."""
     desk, grant = _desk(request), _grant(request)
     demand(grant, MAY_SCORE)
-    return _json(desk.score(await _body(request, BODY_LIMIT), grant))
+    body = await _body(request, BODY_LIMIT)
+    return _json(await desk.score(body, grant, key=request.headers.get(KEY_HEADER)))
 
 
 async def score_batch(request: Request) -> Response:
@@ -84,7 +87,9 @@ async def score_batch(request: Request) -> Response:
     for start in range(0, len(cases), CASES_AT_ONCE):
         results += [
             {"assessment": answer} if error is None else {"problem": _problem(error).to_record()}
-            for answer, error in desk.score_all(cases[start : start + CASES_AT_ONCE], grant)
+            for answer, error in await desk.score_all(
+                cases[start : start + CASES_AT_ONCE], grant, key=request.headers.get(KEY_HEADER), first_place=start
+            )
         ]
         await asyncio.sleep(0)  # others get their turn
     return _json({"results": results})
@@ -92,12 +97,20 @@ async def score_batch(request: Request) -> Response:
 
 async def find(request: Request) -> Response:
     """``GET /v1/assessments/{id}``: a stored assessment."""
-    return _json(_found(request))
+    return _json(await _found(request))
+
+
+async def decide(request: Request) -> Response:
+    """``POST /v1/assessments/{id}/decisions``: what a reviewer makes of an assessment."""
+    desk, grant = _desk(request), _grant(request)
+    demand(grant, MAY_DECIDE)
+    body, key = await _body(request, BODY_LIMIT), request.headers.get(KEY_HEADER)
+    return _json(await asyncio.to_thread(desk.decide, request.path_params["assessment_id"], body, grant, key=key))
 
 
 async def review(request: Request) -> Response:
     """``GET /review/{id}``: the same for people."""
-    return HTMLResponse(review_page(_found(request)), headers=HEADERS)
+    return HTMLResponse(review_page(await _found(request)), headers=HEADERS)
 
 
 async def model(request: Request) -> Response:
@@ -118,7 +131,7 @@ def _openapi_text() -> bytes:
 
 async def ready(request: Request) -> Response:
     """``GET /readyz``: whether a score could be given and logged now; open to all, and says nothing else."""
-    if not _desk(request).is_ready():
+    if not await asyncio.to_thread(_desk(request).is_ready):
         raise Problem(503, "the decision log can't be written")
     return _json({"ready": True})
 
@@ -152,10 +165,10 @@ def _wrong_method(allowed: str) -> Problem:
     return Problem(405, f"this route takes {allowed}", headers={"Allow": allowed})
 
 
-def _found(request: Request) -> dict[str, Any]:
-    grant = _grant(request)
+async def _found(request: Request) -> dict[str, Any]:
+    desk, grant = _desk(request), _grant(request)
     demand(grant, MAY_READ_CASES)
-    return _desk(request).find(request.path_params["assessment_id"], grant)
+    return await asyncio.to_thread(desk.find, request.path_params["assessment_id"], grant)
 
 
 def _guarded(handler: Handler) -> Handler:

@@ -13,11 +13,13 @@ from serving.cautions import words_of
 from serving.policy import Policy, offers
 from serving.wording import plain_value, sentence
 from training.artifact.floors import BY_ID as FLOOR_BY_ID
+from training.artifact.floors import Floor
 from training.artifact.points_model import Model
 from training.artifact.tiers import Tier
 
 SCHEMA_VERSION = 1
 MOST_REASONS = 10
+MOST_RAISING = 5
 CARE_ROLES = frozenset({"care"})
 
 
@@ -51,6 +53,8 @@ class Scored:
     violent_family_tie: bool
     care_rows: frozenset[str]
     cautions: tuple[str, ...] = ()
+    folded: float = 0.0
+    """The sum of contributions that were erased one by one; 0 while all parts are there."""
 
     def to_record(self) -> dict[str, Any]:
         """The same as a plain record for JSON: NaN is null, sets are sorted lists."""
@@ -75,7 +79,7 @@ class Scored:
             "parts": parts,
             "floors": tuple((name, tuple(rows)) for name, rows in record["floors"]),
             "care_rows": frozenset(record["care_rows"]),
-            "cautions": tuple(record["cautions"]),
+            "cautions": tuple(record.get("cautions", ())),
         }
         return cls(**record | changed)
 
@@ -97,7 +101,7 @@ def assessment(
     """
     care = role in CARE_ROLES
     shown = [part for part in scored.parts if care or not BY_ID[part.indicator].care_only]
-    reasons = sorted(shown, key=lambda part: (-abs(part.contribution), part.indicator))[:MOST_REASONS]
+    reasons = _largest(shown)
     floors = [one for one in scored.floors if care or not FLOOR_BY_ID[one[0]].care_only]
     hidden = frozenset() if care else scored.care_rows
     listed = math.fsum(part.contribution for part in reasons)
@@ -122,10 +126,26 @@ def assessment(
         "margin": scored.margin,
         "base_margin": scored.base_margin,
         "reasons": [_reason(part, model, hidden) for part in reasons],
-        "other_contribution": math.fsum(part.contribution for part in scored.parts) - listed,
+        "other_contribution": math.fsum(part.contribution for part in scored.parts) + scored.folded - listed,
         "cautions": [_caution(code) for code in scored.cautions],
         "routing": _routing(scored, policy, shown, floors),
     }
+
+
+def shown_contributions(scored: Scored) -> frozenset[str]:
+    """The indicators whose own contribution shows in anybody's view but care's; of the others only the sum does."""
+    shown = [part for part in scored.parts if not BY_ID[part.indicator].care_only]
+    return frozenset(part.indicator for part in (*_largest(shown), *_raising(shown)))
+
+
+def _largest(shown: list[Part]) -> list[Part]:
+    return sorted(shown, key=lambda part: (-abs(part.contribution), part.indicator))[:MOST_REASONS]
+
+
+def _raising(shown: list[Part]) -> list[Part]:
+    """The parts that raise the score most by something that is there: their kinds of help are offered."""
+    raising = [part for part in shown if part.contribution > 0 and part.value > 0]
+    return sorted(raising, key=lambda part: -part.contribution)[:MOST_RAISING]
 
 
 def _reason(part: Part, model: Model, hidden: frozenset[str]) -> dict[str, Any]:
@@ -159,10 +179,7 @@ def _routing(
     scored: Scored, policy: Policy, shown: list[Part], floors: list[tuple[str, tuple[str, ...]]]
 ) -> dict[str, Any]:
     route = policy.route(scored.tier)
-    raising = sorted(
-        (part for part in shown if part.contribution > 0 and part.value > 0), key=lambda p: -p.contribution
-    )
-    supports = tuple(name for part in raising[:5] for name in BY_ID[part.indicator].support)
+    supports = tuple(name for part in _raising(shown) for name in BY_ID[part.indicator].support)
     elevated = scored.tier in (Tier.RED, Tier.ORANGE, Tier.YELLOW)
     held = [FLOOR_BY_ID[name] for name, _ in floors]
     actions = offers(
@@ -171,11 +188,22 @@ def _routing(
         tuple(offer for floor in held for offer in floor.offers),
         violent_family_tie=scored.violent_family_tie,
     )
-    hours = min([route.due_hours, *(floor.within_hours for floor in held if floor.within_hours is not None)])
+    due = _due(scored, policy, held)
     return {
         "actions": [action.value for action in actions],
-        "due": format_time(scored.as_of + round(hours * HOUR_US)),
-        "follow_up_due": format_time(scored.as_of + round((hours + 24 * route.follow_up_days) * HOUR_US)),
+        "due": format_time(due),
+        "follow_up_due": format_time(due + round(24 * route.follow_up_days * HOUR_US)),
         "owner_rank": route.owner_rank,
         "policy": policy.version,
     }
+
+
+def due_at(scored: Scored, policy: Policy, *, care: bool = False) -> int:
+    """The deadline of a case in microseconds UTC: its tier's, or a floor's that is earlier."""
+    held = [FLOOR_BY_ID[name] for name, _ in scored.floors]
+    return _due(scored, policy, [floor for floor in held if care or not floor.care_only])
+
+
+def _due(scored: Scored, policy: Policy, held: list[Floor]) -> int:
+    within = [floor.within_hours for floor in held if floor.within_hours is not None]
+    return scored.as_of + round(min([policy.route(scored.tier).due_hours, *within]) * HOUR_US)

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-import uuid
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
+from pydantic_core import from_json
+
+from features.errors import KeyReused
 from features.request_faults import FAULTS_KEPT
 from features.request_model import CaseRecord, parse_case
-from serving.access import MAY_READ_CASES, MAY_SCORE, Grant, demand
-from serving.assessment import assessment
-from serving.log import AssessmentLog, Entry
+from serving.access import MAY_DECIDE, MAY_READ_CASES, MAY_SCORE, Grant, demand
+from serving.assessment import assessment, due_at
+from serving.log.chain import canonical
+from serving.log.decision_log import DecisionLog, new_id, policy_digest
+from serving.log.decisions import Reviewer, read_decision
+from serving.log.request_keys import RequestKey, request_key
+from serving.log.stored import Assessed, StoredAssessment
 from serving.policy import Policy, read_policy
 from serving.scorer import Scorer
 from training.artifact.home import Home
@@ -52,67 +60,136 @@ class Desk:
         model, champion = load_champion(home.root)
         self.policy: Policy = read_policy(home.root)
         self.in_force = InForce(Scorer(model, watch=self.policy.watch), champion["version"])
-        self.log = AssessmentLog(home.log_database)
+        self.policy_content = self.policy.model_dump_json()
+        self.policy_digest = policy_digest(self.policy_content)
+        self.earlier_model = lru_cache(maxsize=4)(self._earlier_model)
+        self.log = DecisionLog(home.database_url)
+
+    def _earlier_model(self, digest: str) -> Model:
+        return load_model(self.home.models / digest)
 
     def is_ready(self) -> bool:
         """Whether a score could be given and logged now."""
         return self.log.is_writable()
 
-    def score(self, body: bytes | dict[str, Any], grant: Grant) -> dict[str, Any]:
+    async def score(self, body: bytes | dict[str, Any], grant: Grant, *, key: str | None = None) -> dict[str, Any]:
         """The logged assessment of one case record, as the grant's role may see it.
 
-        Raises InvalidRecords for a record with faults, Problem 403 outside the grant.
+        With an idempotency ``key`` that came before, it is the first assessment.  Raises InvalidRecords for a record
+        with faults, KeyReused for a key of another body, LogUnavailable, Problem 403 outside the grant.
         """
-        answer, entry = self._assess(body, grant)
-        self.log.append([entry])
-        return answer
+        request = None if key is None else self._request_key(key, grant, body)
+        if request is not None:
+            first = await asyncio.to_thread(self.log.earlier_answer, request)
+            if first is not None:
+                return await asyncio.to_thread(self._first_answer, first, grant)
+        answer, assessed = self._assess(body, grant)
+        (stored_as,) = await self.log.append_soon([assessed], keys=[request], policy=self.policy_content)
+        if stored_as == assessed.assessment_id:
+            return answer
+        return await asyncio.to_thread(self._first_answer, stored_as, grant)
 
-    def score_all(self, cases: list[Any], grant: Grant) -> list[tuple[dict[str, Any] | None, Exception | None]]:
+    async def score_all(
+        self, cases: list[Any], grant: Grant, *, key: str | None = None, first_place: int = 0
+    ) -> list[tuple[dict[str, Any] | None, Exception | None]]:
         """The same for many records, in order: an assessment or the error of each, logged in one transaction.
 
-        Each error lists its first ``BATCH_FAULTS`` faults, so that a small body can't ask for a huge answer.
+        Each error lists its first ``BATCH_FAULTS`` faults, so that a small body can't ask for a huge answer.  A key
+        stands for each case by its place, counted from ``first_place``.
         """
         results: list[tuple[dict[str, Any] | None, Exception | None]] = []
-        entries = []
-        for case in cases:
+        assessed: list[Assessed] = []
+        keys: list[RequestKey | None] = []
+        places = []
+        for place, case in enumerate(cases):
             try:
-                answer, entry = self._assess(case, grant, most_faults=BATCH_FAULTS)
+                answer, one = self._assess(case, grant, most_faults=BATCH_FAULTS)
             except Exception as error:
                 results.append((None, error))
                 continue
             results.append((answer, None))
-            entries.append(entry)
-        self.log.append(entries)
+            assessed.append(one)
+            keys.append(None if key is None else self._request_key(key, grant, case, place=first_place + place))
+            places.append(place)
+        for place, one, stored_as in zip(
+            places, assessed, await self.log.append_soon(assessed, keys=keys, policy=self.policy_content), strict=True
+        ):
+            if isinstance(stored_as, KeyReused):
+                results[place] = (None, stored_as)
+            elif stored_as != one.assessment_id:
+                results[place] = (await asyncio.to_thread(self._first_answer, stored_as, grant), None)
         return results
+
+    def _request_key(
+        self, key: str, grant: Grant, body: bytes | dict[str, Any], *, place: int | None = None
+    ) -> RequestKey:
+        sent = body if isinstance(body, bytes) else canonical(body).encode()
+        hours = self.policy.retention.idempotency_hours
+        return request_key(key, holder=grant.token_sha256, body=sent, hours=hours, place=place)
+
+    def _first_answer(self, first: str | KeyReused, grant: Grant) -> dict[str, Any]:
+        if isinstance(first, KeyReused):
+            raise first
+        return self.find(first, grant)
 
     def _assess(
         self, body: bytes | dict[str, Any], grant: Grant, *, most_faults: int = FAULTS_KEPT
-    ) -> tuple[dict[str, Any], Entry]:
+    ) -> tuple[dict[str, Any], Assessed]:
         in_force, scored_at = self.in_force, now_us()
         case = parse_case(body, now_us=scored_at, most_faults=most_faults)
-        area = area_of(case)
-        demand(grant, MAY_SCORE, area=area)
+        facts = facts_of(case)
+        demand(grant, MAY_SCORE, area=facts.area)
         scored = in_force.scorer.score_case(case)
-        entry = Entry(
-            f"a-{uuid.uuid4().hex}", scored_at, area, in_force.model.digest, in_force.version, scored
+        due, care_due = due_at(scored, self.policy), due_at(scored, self.policy, care=True)
+        assessed = Assessed(
+            new_id("a"), scored_at, facts.area, in_force.model.digest, in_force.version, scored, kind=facts.kind,
+            channel=facts.channel, due_at=due, care_due_at=care_due if care_due < due else None,
+            closed_at=facts.closed_at, policy_digest=self.policy_digest,
+            case_record=from_json(body) if isinstance(body, bytes) else body,
         )  # fmt: skip
-        return self._view(entry, in_force.model, grant), entry
+        return self._view(assessed, in_force.model, self.policy, grant), assessed
 
     def find(self, assessment_id: str, grant: Grant) -> dict[str, Any]:
         """A stored assessment as the grant's role may see it.
 
         Raises MissingInput for an unknown id, Problem 403 outside the grant.
         """
-        entry = self.log.find(assessment_id)
-        demand(grant, MAY_READ_CASES, area=entry.area)
-        model: Model = self.in_force.model
-        if entry.model_digest != model.digest:
-            model = load_model(self.home.models / entry.model_digest)
-        return self._view(entry, model, grant)
+        found = self.found(assessment_id, grant)
+        model = self.in_force.model
+        if found.model_digest != model.digest:
+            model = self.earlier_model(found.model_digest)
+        return self._view(found, model, self.policy_of(found), grant)
 
-    def _view(self, entry: Entry, model: Model, grant: Grant) -> dict[str, Any]:
+    def found(self, assessment_id: str, grant: Grant) -> StoredAssessment:
+        """A stored assessment whole, for what may see it inside.  Raises like ``find``."""
+        found = self.log.find(assessment_id)
+        demand(grant, MAY_READ_CASES, area=found.area)
+        return found
+
+    def policy_of(self, assessment: StoredAssessment) -> Policy:
+        """The policy that an assessment was routed by; the one in force where none was kept."""
+        digest = assessment.policy_digest
+        if digest in ("", self.policy_digest):
+            return self.policy
+        return Policy.model_validate_json(self.log.policy(digest))
+
+    def decide(
+        self, assessment_id: str, body: bytes | dict[str, Any], grant: Grant, *, key: str | None = None
+    ) -> dict[str, Any]:
+        """The stored decision of a reviewer about an assessment.
+
+        Raises MissingInput for an unknown id, InvalidRecords for what is no decision or breaks a rule, KeyReused,
+        LogUnavailable, Problem 403 outside the grant.
+        """
+        demand(grant, MAY_DECIDE)
+        assessment = self.found(assessment_id, grant)
+        request = None if key is None else self._request_key(key, grant, body)
+        reviewer = Reviewer(grant.account_id, grant.role.value)
+        return self.log.decide(assessment, read_decision(body), reviewer, key=request).answer()
+
+    def _view(self, entry: Assessed | StoredAssessment, model: Model, policy: Policy, grant: Grant) -> dict[str, Any]:
         return assessment(
-            entry.scored, model, self.policy, version=entry.model_version, role=grant.role,
+            entry.scored, model, policy, version=entry.model_version, role=grant.role,
             assessment_id=entry.assessment_id, scored_at=entry.scored_at,
         )  # fmt: skip
 
@@ -138,7 +215,24 @@ class Desk:
         self.log.close()
 
 
-def area_of(case: CaseRecord) -> str:
-    """The township of the last dispute version recorded before ``as_of`` (of the first, where there is none)."""
+@dataclass(frozen=True)
+class CaseFacts:
+    """What routing and the queue need of a case at its landmark; ``closed_at`` is its visible closure, if any."""
+
+    area: str
+    kind: str
+    channel: str
+    closed_at: int | None
+
+
+def facts_of(case: CaseRecord) -> CaseFacts:
+    """The facts of the last dispute version recorded before ``as_of`` (of the first, where there is none)."""
     known = [row for row in case.dispute if row["recorded_at"] < case.as_of] or list(case.dispute[:1])
-    return str(max(known, key=lambda row: row["recorded_at"])["area"])
+    last = max(known, key=lambda row: row["recorded_at"])
+    turns = [
+        row for row in case.events
+        if row["type"] in ("closed", "reopened") and row["recorded_at"] < case.as_of and not row.get("withdrawn")
+    ]  # fmt: skip
+    turn = max(turns, key=lambda row: (row["occurred_at"], row["recorded_at"]), default=None)
+    closed_at = turn["occurred_at"] if turn is not None and turn["type"] == "closed" else None
+    return CaseFacts(str(last["area"]), str(last["kind"]), str(last["channel"]), closed_at)

@@ -15,15 +15,21 @@ from pydantic.json_schema import models_json_schema
 from features.request_model import case_schema
 from serving import answers
 from serving.limits import BATCH_CASES
-from serving.openapi_words import ABOUT, CASE, CURL, PYTHON, UPDATE
+from serving.log.decisions import DecisionRequest
+from serving.openapi_words import ABOUT, CASE, CURL, DECIDE, DECISION, PYTHON, RETRY, UPDATE
 from serving.problems import TITLES
 
 OPENAPI = "3.1.0"
 REF = "#/components/schemas/{model}"
 COMMON_ERRORS = (401, 403, 405, 429, 500)
 MODELS: tuple[type[BaseModel], ...] = (
-    answers.Assessment, answers.BatchAnswer, answers.ModelInForce, answers.ProblemDocument, answers.Ready,
+    answers.Assessment, answers.BatchAnswer, answers.Decision, answers.ModelInForce, answers.ProblemDocument,
+    answers.Ready,
 )  # fmt: skip
+KEY = {
+    "name": "Idempotency-Key", "in": "header", "required": False, "description": RETRY,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -40,22 +46,29 @@ class Operation:
     errors: tuple[int, ...] = ()
     description: str = ""
     example: dict[str, Any] | None = None
+    takes_key: bool = False
 
 
 OPERATIONS = (
     Operation(
         "/v1/score", "post", "score", "Score one case record", ("router", "reviewer", "care", "admin"),
-        gives="Assessment", takes="CaseRecord", errors=(400, 413, 415, 422, 503), description=UPDATE, example=CASE,
+        gives="Assessment", takes="CaseRecord", errors=(400, 409, 413, 415, 422, 503), description=UPDATE, example=CASE,
+        takes_key=True,
     ),
     Operation(
         "/v1/score/batch", "post", "score_batch", f"Score up to {BATCH_CASES:,} case records, answered in order",
         ("router", "reviewer", "care", "admin"),
-        gives="BatchAnswer", takes="Batch", errors=(400, 413, 415, 422, 503), example={"cases": [CASE]},
+        gives="BatchAnswer", takes="Batch", errors=(400, 413, 415, 422, 503), example={"cases": [CASE]}, takes_key=True,
         description="Each case is answered by its assessment or by its own problem document; one bad case spoils no other.",
     ),
     Operation(
         "/v1/assessments/{assessment_id}", "get", "find", "A stored assessment, as your role may see it",
         ("router", "reviewer", "care"), gives="Assessment", errors=(404, 503),
+    ),
+    Operation(
+        "/v1/assessments/{assessment_id}/decisions", "post", "decide", "Record what a reviewer makes of an assessment",
+        ("reviewer", "care"), gives="Decision", takes="DecisionRequest", errors=(400, 404, 409, 413, 415, 422, 503),
+        description=DECIDE, example=DECISION, takes_key=True,
     ),
     Operation(
         "/v1/model", "get", "model", "What is in force: version, digests, thresholds, catalogue",
@@ -95,11 +108,14 @@ def _operation(operation: Operation) -> dict[str, Any]:
             **{str(status): _error(status) for status in errors},
         },
     }
-    if path_parts:
-        told["parameters"] = [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
-            for name in path_parts
-        ]
+    parameters: list[dict[str, Any]] = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+        for name in path_parts
+    ]
+    if operation.takes_key:
+        parameters.append(KEY)
+    if parameters:
+        told["parameters"] = parameters
     if operation.takes is not None:
         content = _content(operation.takes, "application/json")
         content["application/json"]["examples"] = {"one": {"summary": "SYNTHETIC", "value": operation.example}}
@@ -131,9 +147,10 @@ def _schemas() -> dict[str, Any]:
     record = case_schema(ref_template=REF)
     rows = record.pop("$defs")
     found = models_json_schema([(model, "serialization") for model in MODELS], ref_template=REF)[1]["$defs"]
+    asked = models_json_schema([(DecisionRequest, "validation")], ref_template=REF)[1]["$defs"]
     case: dict[str, Any] = {"$ref": REF.format(model="CaseRecord")}
     batch = {
         "type": "object", "additionalProperties": False, "required": ["cases"],
         "properties": {"cases": {"type": "array", "items": case, "maxItems": BATCH_CASES}},
     }  # fmt: skip
-    return {**rows, "CaseRecord": record, "Batch": batch, **found}
+    return {**rows, "CaseRecord": record, "Batch": batch, **asked, **found}

@@ -44,6 +44,22 @@ UPDATE = """\
 decide at. Rows recorded at or after `as_of` are ignored; rows recorded after now are a fault. Each call is a new assessment; \
 the former one stays as it was."""
 
+RETRY = """\
+Any name of your own for this request, such as a UUID. Sent again with the same token and body, it gives the first answer \
+and logs nothing new; with another body it is 409. It is known for two days (`retention.idempotency_hours`)."""
+
+DECISION: dict[str, Any] = {
+    "view": "disagree", "tier": "yellow", "reason_code": "already_helped",
+    "text": "Both sides signed an agreement last week; the mediator calls on Friday.", "offers": ["mediation"],
+}  # fmt: skip
+"""One decision, made up."""
+
+DECIDE = """\
+The reviewer is the holder of the token. A tier is in force only by a decision with a reason: up at once, down only with \
+words. A red case stays red until a second account comes to the same outcome. To undo a decision, send another; all are \
+kept, the last one counts. `stage` `preliminary` records the reviewer's own view before the score is shown; `objection` \
+that a party refuses the machine's ranking. The text may hold no ID, phone or plate number."""
+
 ABOUT = """\
 Scores dispute cases, never people: the risk that one dispute leads to serious violence within 90 days, with every reason \
 and the rows behind it, so that mediation, legal aid, psychological and material help reach that case sooner. No answer \
@@ -60,7 +76,8 @@ rule, and never hold a value of the request.
 | 400, 422 | the body is not JSON, or breaks the contract | no: mend the record by its `errors` |
 | 401, 403 | no valid token, or not for this role or area | no: get another token |
 | 404, 405, 413, 415 | no such thing, wrong method, too large, wrong media type | no |
+| 409 | this `Idempotency-Key` came before with another body | with a new key |
 | 429 | too many requests of this token | yes, after `Retry-After` seconds |
 | 500 | a fault of the service; nothing was answered | once |
 | 503 | not ready, or the assessment could not be logged: no score was given | yes, after `Retry-After` seconds |
-| none (broken connection) | it is not known whether an assessment was logged | yes |"""
+| none (broken connection) | it is not known whether an assessment was logged | yes; with the same `Idempotency-Key` it is logged once |"""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from enum import StrEnum
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -49,6 +50,26 @@ class Route(BaseModel):
     follow_up_days: float = Field(default=30, gt=0, le=366)
 
 
+class Retention(BaseModel):
+    """How long what is kept.  `defuse audit erase` erases what has expired; the chain stays verifiable."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    case_content_years: Annotated[
+        float, Field(gt=0, le=30, description="after the end of a case: its case record, words")
+    ] = 2
+    care_days: Annotated[
+        float, Field(gt=0, le=180, description="statements of wanting to die, and all that shows them")
+    ] = 180
+    idempotency_hours: Annotated[float, Field(ge=1, le=30 * 24, description="idempotency keys")] = 48
+    assessments_years: Annotated[
+        float, Field(ge=3, le=100, description="assessments and decisions: at least 3 years by law")
+    ] = 10
+    impact_reports_years: Annotated[
+        float, Field(ge=3, le=100, description="impact assessments: at least 3 years by law")
+    ] = 10
+
+
 class Policy(BaseModel):
     """The routing policy: one route a tier.  Deadlines are those of the Hebi ladder: 4 h, 9 d, 15 d, 30 d."""
 
@@ -76,6 +97,7 @@ class Policy(BaseModel):
     )
 
     watch: Watch = Watch()
+    retention: Retention = Retention()
 
     def route(self, tier: Tier) -> Route:
         """The route of a tier."""

@@ -15,6 +15,7 @@ TITLES = {
     403: "not allowed for this token",
     404: "not found",
     405: "method not allowed",
+    409: "idempotency key of another body",
     413: "too large",
     415: "wrong media type",
     422: "invalid record",

@@ -63,8 +63,9 @@ def token() -> None:
 @click.option("--area", default="", help="Only cases of townships that begin with this.")
 @click.option("--expires", default="30d", show_default=True, help="So many days, like 30d.")
 @click.option("--per-minute", default=6_000, show_default=True, help="The most requests a minute.")
+@click.option("--name", "account", default="", help="The staff account that decisions are logged under.")
 @as_json
-def create_token(role: str, area: str, expires: str, per_minute: int, json_output: bool) -> None:
+def create_token(role: str, area: str, expires: str, per_minute: int, account: str, json_output: bool) -> None:
     """Print a new token once; only its hash is kept."""
     from serving.access import Role  # noqa: PLC0415
     from serving.access import create_token as make  # noqa: PLC0415
@@ -72,7 +73,10 @@ def create_token(role: str, area: str, expires: str, per_minute: int, json_outpu
     if not (expires.endswith("d") and expires[:-1].isdigit() and int(expires[:-1]) > 0):
         raise UserError(f"--expires {expires!r}: write a number of days, like 30d")
     lasting = timedelta(days=int(expires[:-1]))
-    made = make(Home.from_environment().root, role=Role(role), area=area, lasting=lasting, per_minute=per_minute)
+    made = make(
+        Home.from_environment().root, role=Role(role), area=area, lasting=lasting, per_minute=per_minute,
+        account=account,
+    )  # fmt: skip
     show({"token": made, "role": role, "area": area}, json_output=json_output, text=made)
 
 

@@ -109,9 +109,13 @@ def test_one_assessment_is_stored(client, home):
     for role in (*OTHERS, "care"):
         client.post("/v1/score", json=case(*EVENTS), headers=client.token(role))
     with sqlite3.connect(home.log_database) as log:
-        stored = {scored for (scored,) in log.execute("SELECT scored FROM assessments").fetchall()}
+        records = [json.loads(record) for (record,) in log.execute("SELECT record FROM assessments").fetchall()]
+        stored = {json.dumps(record["scored"]) for record in records}
+        care = log.execute("SELECT content FROM contents WHERE part = 'care'").fetchall()
     log.close()
     assert len(stored) == 1
+    assert STATEMENT not in stored.pop()
+    assert len(set(care)) == 1 and STATEMENT.encode() in care[0][0]
 
 
 def test_the_batch_route_derives_the_view_as_well(client):

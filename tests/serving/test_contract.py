@@ -342,15 +342,19 @@ def test_the_root_leads_on_and_the_model_says_what_is_in_force(client, app):
 
 
 def test_nothing_that_names_the_pair_or_the_story_comes_back(client, home):
-    """The pair token, the narratives and the township are for others; none is in an answer, a page or the log."""
+    """Pair token, narratives and township are for others; the log keeps the story, where it can be erased, never the pair."""
     secrets = {"pair_token": "ptsecretxyz", "narrative": SECRET}
     record = case(("threat", 2, {"narrative": SECRET}), pair_confidence=0.95, **secrets)
     answer = client.post("/v1/score", json=record)
     page = client.get(f"/review/{answer.json()['assessment_id']}")
+    log = sqlite3.connect(home.log_database)
+    (kept,) = log.execute("SELECT content FROM contents WHERE part = 'case'").fetchone()
+    chained = repr(log.execute("SELECT * FROM entries, assessments, cases").fetchall())
+    log.close()
     stored = b"".join(path.read_bytes() for path in home.root.glob("log.db*"))
     for secret in secrets.values():
-        assert secret not in answer.text + page.text
-        assert secret.encode() not in stored
+        assert secret not in answer.text + page.text + chained
+    assert SECRET.encode() in kept and b"ptsecretxyz" not in stored
     assert "330106001" not in answer.text + page.text
 
 

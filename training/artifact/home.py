@@ -16,13 +16,14 @@ class Home:
 
     root: Path
     tracking_uri_setting: str | None = None
+    database_url_setting: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Home:
-        """The home that ``DEFUSE_HOME`` and ``DEFUSE_TRACKING_URI`` name, ``./.defuse`` by default."""
+        """The home of ``DEFUSE_HOME`` (default ``./.defuse``), ``DEFUSE_TRACKING_URI`` and ``DEFUSE_DATABASE_URL``."""
         settings = os.environ if environment is None else environment
         root = Path(settings.get("DEFUSE_HOME", DEFAULT_HOME)).resolve()
-        return cls(root, settings.get("DEFUSE_TRACKING_URI"))
+        return cls(root, settings.get("DEFUSE_TRACKING_URI"), settings.get("DEFUSE_DATABASE_URL"))
 
     @property
     def models(self) -> Path:
@@ -61,8 +62,13 @@ class Home:
 
     @property
     def log_database(self) -> Path:
-        """The decision log."""
+        """The decision log, where ``DEFUSE_DATABASE_URL`` names no other."""
         return self.root / "log.db"
+
+    @property
+    def database_url(self) -> str:
+        """The address of the decision log: SQLite under the home unless ``DEFUSE_DATABASE_URL`` says otherwise."""
+        return self.database_url_setting or f"sqlite:///{self.log_database}"
 
     @property
     def tracking_uri(self) -> str:

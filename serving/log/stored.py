@@ -1,0 +1,238 @@
+"""One assessment as it is stored: a record that stays, and content that can be erased.
+
+What stays is what every role may see.  The self-harm indicator, its floor and its rows lie apart, for the care role,
+and with them the small contributions: as long as those were there, its own could be worked out from the sum.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from features.catalogue import BY_ID
+from features.clock import format_time
+from serving.assessment import Scored, shown_contributions
+from serving.log.chain import canonical, digest_of
+from serving.log.content import Content, Part, joined, opened, parted, sealed
+from training.artifact.floors import BY_ID as FLOOR_BY_ID
+
+FORM = 1
+URGENCY = {"red": 0, "contact_first": 1, "orange": 2, "yellow": 3, "blue": 4}
+"""The order of the queue; contact first has the deadline of red and no elevated signal."""
+
+
+@dataclass(frozen=True)
+class Assessed:
+    """One assessment about to be stored.  Times are microseconds UTC.
+
+    ``case_record`` is the request's (None: nothing to replay is kept); ``closed_at`` the visible closure at ``as_of``;
+    ``due_at`` the deadline that every role sees, ``care_due_at`` the one of the care queue.
+    """
+
+    assessment_id: str
+    scored_at: int
+    area: str
+    model_digest: str
+    model_version: str
+    scored: Scored
+    kind: str = ""
+    channel: str = ""
+    due_at: int = 0
+    care_due_at: int | None = None
+    closed_at: int | None = None
+    policy_digest: str = ""
+    case_record: Mapping[str, Any] | None = None
+
+    @cached_property
+    def contents(self) -> tuple[Content, ...]:
+        """The erasable parts, each under its own salt."""
+        care_events: list[list[Any]] = []
+        parts = []
+        if self.case_record is not None:
+            case, care_events = parted(self.case_record, as_of=format_time(self.scored.as_of))
+            parts.append(sealed(Part.CASE, case))
+        return (*parts, sealed(Part.CARE, _care_record(self.scored) | {"events": care_events}))
+
+    @cached_property
+    def text(self) -> str:
+        """The record that stays, as canonical JSON."""
+        return canonical(
+            {
+                "form": FORM,
+                "assessment_id": self.assessment_id,
+                "scored_at": self.scored_at,
+                "area": self.area,
+                "kind": self.kind,
+                "channel": self.channel,
+                "due_at": self.due_at,
+                "closed_at": self.closed_at,
+                "model": {"digest": self.model_digest, "version": self.model_version},
+                "policy": self.policy_digest,
+                "scored": _lasting_record(self.scored),
+                "contents": {content.part.value: content.digest for content in self.contents},
+            }
+        )
+
+    @cached_property
+    def digest(self) -> str:
+        """The digest by which the chain refers to the record."""
+        return digest_of(self.text.encode())
+
+    def columns(self, number: int) -> dict[str, Any]:
+        """The row of ``assessments``."""
+        return columns_of(
+            number, self.text, assessment_id=self.assessment_id, dispute_id=self.scored.dispute_id, area=self.area,
+            kind=self.kind, channel=self.channel, tier=self.scored.tier.value, as_of=self.scored.as_of,
+            scored_at=self.scored_at, due_at=self.due_at, closed_at=self.closed_at,
+            probability=self.scored.probability, model_digest=self.model_digest,
+        )  # fmt: skip
+
+    def case_columns(self, number: int) -> dict[str, Any]:
+        """The row of ``cases``."""
+        row = self.columns(number)
+        del row["record"], row["model_digest"]
+        return row | {"urgency": URGENCY[row["tier"]], "care_due_at": self.care_due_at}
+
+
+def columns_of(number: int, text: str, **columns: Any) -> dict[str, Any]:
+    """A row of ``assessments``: its number, its columns, its record."""
+    return {"number": number, "record": text, **columns}
+
+
+def columns_in(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What the columns beside a stored record must say: the record itself, read again."""
+    scored = record["scored"]
+    own = ("assessment_id", "area", "kind", "channel", "scored_at", "due_at", "closed_at")
+    return {
+        **{name: record[name] for name in own},
+        **{name: scored[name] for name in ("dispute_id", "tier", "as_of", "probability")},
+        "model_digest": record["model"]["digest"],
+    }
+
+
+@dataclass(frozen=True)
+class StoredAssessment:
+    """One assessment found again; ``erased`` names the parts that are no longer there."""
+
+    number: int
+    record: Mapping[str, Any]
+    case: Mapping[str, Any] | None
+    care: Mapping[str, Any] | None
+    erased: frozenset[Part]
+
+    @property
+    def assessment_id(self) -> str:
+        """Its id."""
+        return str(self.record["assessment_id"])
+
+    @property
+    def area(self) -> str:
+        """The township of the case."""
+        return str(self.record["area"])
+
+    @property
+    def scored_at(self) -> int:
+        """When it was made."""
+        return int(self.record["scored_at"])
+
+    @property
+    def model_digest(self) -> str:
+        """The saved model it was made with."""
+        return str(self.record["model"]["digest"])
+
+    @property
+    def model_version(self) -> str:
+        """That model's registered version."""
+        return str(self.record["model"]["version"])
+
+    @property
+    def policy_digest(self) -> str:
+        """The policy it was routed by; "" where none was kept."""
+        return str(self.record["policy"])
+
+    @cached_property
+    def scored(self) -> Scored:
+        """What was computed; without the care part and the small contributions where those were erased."""
+        return Scored.from_record(_whole_record(self.record["scored"], self.care))
+
+    @property
+    def case_record(self) -> dict[str, Any] | None:
+        """The whole case record for replay; None where it was never kept, or any of it was erased."""
+        return None if self.case is None or self.care is None else joined(self.case, self.care["events"])
+
+    def case_as_seen(self, *, care: bool) -> dict[str, Any] | None:
+        """The case record as a role may see it: statements of wanting to die for the care role alone."""
+        if self.case is None:
+            return None
+        return joined(self.case, self.care["events"]) if care and self.care is not None else dict(self.case)
+
+
+def stored(number: int, text: str, contents: Mapping[str, bytes | None]) -> StoredAssessment:
+    """The assessment of its row and its contents by part."""
+    erased = frozenset(Part(part) for part, content in contents.items() if content is None)
+    return StoredAssessment(
+        number, json.loads(text), opened(contents.get("case")), opened(contents.get("care")), erased
+    )
+
+
+# --- the two halves of what was computed ------------------------------------------------------------------------------
+
+
+def _lasting_record(scored: Scored) -> dict[str, Any]:
+    """All that every role may see, with the contributions that are ever shown to them, and the rest as one sum."""
+    record = scored.to_record()
+    shown = shown_contributions(scored)
+    parts = [
+        [part.indicator, value["value"], part.contribution if part.indicator in shown else None,
+         [row for row in part.evidence if row not in scored.care_rows]]
+        for part, value in zip(scored.parts, record["parts"], strict=True) if not BY_ID[part.indicator].care_only
+    ]  # fmt: skip
+    floors = [
+        [name, [row for row in rows if row not in scored.care_rows]]
+        for name, rows in scored.floors if not FLOOR_BY_ID[name].care_only
+    ]  # fmt: skip
+    hidden = [part.contribution for part in scored.parts if part.indicator not in shown]
+    return {**record, "parts": parts, "floors": floors, "care_rows": [], "folded": math.fsum(hidden)}
+
+
+def _care_record(scored: Scored) -> dict[str, Any]:
+    """What the lasting record leaves out."""
+    shown = shown_contributions(scored)
+    record = scored.to_record()
+    whole = {
+        part.indicator: [place, value["value"], part.contribution, list(part.evidence)]
+        for place, (part, value) in enumerate(zip(scored.parts, record["parts"], strict=True))
+        if BY_ID[part.indicator].care_only or not scored.care_rows.isdisjoint(part.evidence)
+    }
+    hidden = {
+        part.indicator: part.contribution for part in scored.parts if part.indicator not in {*shown, *whole}
+    }  # fmt: skip
+    return {
+        "whole": whole, "hidden": hidden, "floors": record["floors"], "care_rows": record["care_rows"],
+        "folded": scored.folded,
+    }  # fmt: skip
+
+
+def _whole_record(lasting: Mapping[str, Any], care: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The record of a scored case out of its two halves, or out of the first alone."""
+    hidden = {} if care is None else care["hidden"]
+    parts = [
+        {"indicator": name, "value": value, "evidence": evidence,
+         "contribution": hidden.get(name, 0.0) if contribution is None else contribution}
+        for name, value, contribution, evidence in lasting["parts"]
+    ]  # fmt: skip
+    if care is None:
+        return {**lasting, "parts": parts}
+    for name, (place, value, contribution, evidence) in sorted(care["whole"].items(), key=lambda one: one[1][0]):
+        row = {"indicator": name, "value": value, "contribution": contribution, "evidence": evidence}
+        if BY_ID[name].care_only:
+            parts.insert(place, row)
+        else:
+            parts[place] = row
+    return {
+        **lasting, "parts": parts, "floors": care["floors"], "care_rows": care["care_rows"], "folded": care["folded"],
+    }  # fmt: skip
