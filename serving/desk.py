@@ -63,7 +63,7 @@ class Desk:
         self.policy_content = self.policy.model_dump_json()
         self.policy_digest = policy_digest(self.policy_content)
         self.earlier_model = lru_cache(maxsize=4)(self._earlier_model)
-        self.log = DecisionLog(home.database_url)
+        self.log = DecisionLog(home.database_url, anchoring=self.policy.anchor)
 
     def _earlier_model(self, digest: str) -> Model:
         return load_model(self.home.models / digest)

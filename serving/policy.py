@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from features.errors import InvalidConfiguration
 from serving.cautions import Watch
+from serving.log.anchors import Anchoring
 from training.artifact.tiers import Tier
 
 POLICY_FILE = "policy.toml"
@@ -98,6 +99,7 @@ class Policy(BaseModel):
 
     watch: Watch = Watch()
     retention: Retention = Retention()
+    anchor: Anchoring = Anchoring()
 
     def route(self, tier: Tier) -> Route:
         """The route of a tier."""

@@ -11,6 +11,7 @@ import click
 from features.command_line import FOLDER, RECORDS, as_json, open_records, show
 from features.errors import UserError
 from features.progress import reporting
+from serving.log.verbs import audit
 from training.artifact.home import Home
 
 
@@ -80,4 +81,4 @@ def create_token(role: str, area: str, expires: str, per_minute: int, account: s
     show({"token": made, "role": role, "area": area}, json_output=json_output, text=made)
 
 
-VERBS = (score, serve, token)
+VERBS = (score, serve, token, audit)

@@ -24,7 +24,6 @@ class Kind(StrEnum):
     BATCH_PART = "batch_part"
     DECISION = "decision"
     ERASURE = "erasure"
-    ANCHOR = "anchor"
 
 
 @dataclass(frozen=True)

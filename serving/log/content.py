@@ -10,9 +10,13 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
+from features.clock import DAY_US
+from features.rules import parse_time
 from features.schema import NEVER_SEVERE as CARE_EVENT
 from serving.log.chain import SALT_BYTES, salted_digest
 
+CARE_DAYS = 180
+"""No policy may keep a statement of wanting to die for longer."""
 NOT_KEPT = "pair_token"
 """Links two disputes of one pair: never in a response, page or log."""
 
@@ -55,17 +59,25 @@ def opened(content: bytes | None) -> Any:
 def parted(record: Mapping[str, Any], *, as_of: str) -> tuple[dict[str, Any], list[list[Any]]]:
     """A case record as it is kept, and its statements of wanting to die as ``[place in events, row]``.
 
-    ``as_of`` is the landmark that was scored (the record's own may be null).  The pair token is left out: no indicator
-    reads it.
+    ``as_of`` is the landmark that was scored (the record's own may be null).  Left out are the pair token, which no
+    indicator reads, and statements that are older than they may be kept, which none looks back to.
     """
     sent = record["dispute"]
     versions = sent if isinstance(sent, list) else [sent]
     dispute = [{name: value for name, value in row.items() if name != NOT_KEPT} for row in versions]
     events = record["events"]
-    care = [[place, row] for place, row in enumerate(events) if row.get("type") == CARE_EVENT]
-    if care:
+    stated = [row for row in events if row.get("type") == CARE_EVENT]
+    care: list[list[Any]] = []
+    if stated:
+        kept = [row for row in events if row.get("type") != CARE_EVENT or _is_recent(row, as_of)]
+        care = [[place, row] for place, row in enumerate(kept) if row.get("type") == CARE_EVENT]
         events = [row for row in events if row.get("type") != CARE_EVENT]
     return {**record, "dispute": dispute, "events": events, "as_of": as_of}, care
+
+
+def _is_recent(row: Mapping[str, Any], as_of: str) -> bool:
+    known, now = parse_time(str(row["recorded_at"])), parse_time(as_of)
+    return not (isinstance(known, int) and isinstance(now, int) and known < now - CARE_DAYS * DAY_US)
 
 
 def joined(case: Mapping[str, Any], care_events: list[list[Any]]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from features.errors import KeyReused, LogUnavailable, LogUnusable, MissingInput
+from serving.log.anchors import Anchorer, Anchoring
 from serving.log.chain import MOST_PLACES, Kind, digest_of, digest_of_many, number_of
 from serving.log.content import Part, sealed
 from serving.log.database import Database
@@ -29,8 +30,8 @@ PART_ROWS = 500
 class DecisionLog:
     """The log of one home.  Raises LogUnavailable wherever the database fails; what failed was not written."""
 
-    def __init__(self, url: str) -> None:
-        """Open the log at an address, make it, or bring it up to date.
+    def __init__(self, url: str, *, anchoring: Anchoring | None = None) -> None:
+        """Open the log at an address, make it, or bring it up to date; ``anchoring`` says where its head is told.
 
         A database that can't be reached now is tried again at the next use.  Raises LogUnusable for a log that is none
         or of a newer version, InvalidConfiguration for an address that is none.
@@ -41,6 +42,8 @@ class DecisionLog:
         self._decision_rows = DecisionRows(self._statements)
         self._policies: set[str] = set()
         self.policy = lru_cache(maxsize=64)(self._policy)
+        self.anchorer = Anchorer(anchoring or Anchoring())
+        self.writer.on_commit = self.anchorer.advance
         try:
             self.writer.open()
         except LogUnusable:
@@ -219,6 +222,7 @@ class DecisionLog:
     def close(self) -> None:
         """Write what waits and give the database back."""
         self.writer.close()
+        self.anchorer.close()
         self.database.close()
 
 

@@ -55,6 +55,13 @@ class StoredDecision:
         }
 
 
+def settlement(record: Mapping[str, Any]) -> tuple[int, int] | None:
+    """The urgency that a decision settles a dispute at, and until when it stands; None where it settles nothing."""
+    if record["view"] not in ("agree", "disagree") or record["second_look"] == "due":
+        return None
+    return URGENCY[record["tier_in_force"] or record["assessed_tier"]], record["at_utc"] + STANDS_DAYS * DAY_US
+
+
 class DecisionRows:
     """Writes decisions; its statements are compiled once."""
 
@@ -107,7 +114,7 @@ class DecisionRows:
         if key is not None and sealed_key is not None:
             transaction.add("request_keys", key.row(seq=entry.seq, answer_id=record["decision_id"], salt=sealed_key))
         if request.stage == "decision":
-            self._follow(transaction, assessment, done, seq=entry.seq, at_utc=record["at_utc"], assessed=assessed)
+            self._follow(transaction, assessment, record, seq=entry.seq)
         return StoredDecision(entry.seq, record, request.text)
 
     def _record(
@@ -134,16 +141,15 @@ class DecisionRows:
         }
 
     def _follow(
-        self, transaction: Transaction, assessment: StoredAssessment, done: Effect, *, seq: int, at_utc: int,
-        assessed: Tier,
-    ) -> None:  # fmt: skip
+        self, transaction: Transaction, assessment: StoredAssessment, record: Mapping[str, Any], *, seq: int
+    ) -> None:
         """Whether the case waits on: not where the decision settles it, and not where it settles its last assessment."""
         dispute_id = assessment.record["scored"]["dispute_id"]
-        if not done.settles:
+        settled = settlement(record)
+        if settled is None:
             transaction.run(self._reopen, {"of_dispute": dispute_id})
             return
         transaction.run(self._settle, {
             "of_dispute": dispute_id, "on_number": assessment.number, "decided_seq": seq,
-            "decided_urgency": URGENCY[(done.tier_in_force or assessed).value],
-            "decided_until": at_utc + STANDS_DAYS * DAY_US,
+            "decided_urgency": settled[0], "decided_until": settled[1],
         })  # fmt: skip

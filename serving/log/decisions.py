@@ -65,11 +65,13 @@ class Earlier:
 
 @dataclass(frozen=True)
 class Effect:
-    """What a decision does: the tier in force (None: none is, the manual path), and the second look of a red case."""
+    """What a decision does: the tier in force (None: none is, the manual path), and the second look of a red case.
+
+    While the second look is due, the case is not settled.
+    """
 
     tier_in_force: Tier | None
     second_look: Literal["due", "done"] | None
-    settles: bool
 
 
 def read_decision(body: bytes | dict[str, Any]) -> DecisionRequest:
@@ -151,10 +153,10 @@ def effect(request: DecisionRequest, *, assessed: Tier, reviewer: Reviewer, earl
     way the first reviewer decided, unless somebody raised it to red, which is in force at once.
     """
     if request.stage != "decision" or request.view == "cannot_say":
-        return Effect(None, None, settles=False)
+        return Effect(None, None)
     tier = outcome(request, assessed=assessed)
     if Tier.RED not in (assessed, tier):
-        return Effect(tier, None, settles=True)
+        return Effect(tier, None)
     decided = [one for one in earlier if one.stage == "decision"]
     last = decided[-1] if decided else None
     seconds = (
@@ -162,5 +164,5 @@ def effect(request: DecisionRequest, *, assessed: Tier, reviewer: Reviewer, earl
         and last.tier == (None if tier is None else tier.value)
     )  # fmt: skip
     if seconds:
-        return Effect(tier, "done", settles=True)
-    return Effect(Tier.RED, "due", settles=False)
+        return Effect(tier, "done")
+    return Effect(Tier.RED, "due")

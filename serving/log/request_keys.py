@@ -6,6 +6,7 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
@@ -49,18 +50,23 @@ class RequestKey:
         """The row that is kept until the key expires."""
         return {
             "key_digest": self.key_digest, "salt": salt, "body_digest": self.body_digest,
-            "expires_at": now_us() + round(self.hours * HOUR_US), "seq": seq, "answer_id": answer_id,
+            "expires_at": self.expires_at, "seq": seq, "answer_id": answer_id,
         }  # fmt: skip
+
+    @cached_property
+    def expires_at(self) -> int:
+        """Until when it is known, counted from its first use."""
+        return now_us() + round(self.hours * HOUR_US)
 
     def sealed(self) -> tuple[bytes, str]:
         """A new salt, and the digest by which the chain refers to the key: it tells nothing once the salt is gone."""
         salt = secrets.token_bytes(SALT_BYTES)
-        return salt, sealed_digest(salt, self.key_digest, self.body_digest)
+        return salt, sealed_digest(salt, self.key_digest, self.body_digest, self.expires_at)
 
 
-def sealed_digest(salt: bytes, key_digest: str, body_digest: str) -> str:
+def sealed_digest(salt: bytes, key_digest: str, body_digest: str, expires_at: int) -> str:
     """What an entry says of its key."""
-    return salted_digest(salt, f"{key_digest}\n{body_digest}".encode())
+    return salted_digest(salt, f"{key_digest}\n{body_digest}\n{expires_at}".encode())
 
 
 def request_key(key: str, *, holder: str, body: bytes, hours: float, place: int | None = None) -> RequestKey:

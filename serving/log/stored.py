@@ -55,7 +55,10 @@ class Assessed:
         if self.case_record is not None:
             case, care_events = parted(self.case_record, as_of=format_time(self.scored.as_of))
             parts.append(sealed(Part.CASE, case))
-        return (*parts, sealed(Part.CARE, _care_record(self.scored) | {"events": care_events}))
+        return (
+            *parts,
+            sealed(Part.CARE, _care_record(self.scored) | {"events": care_events, "due_at": self.care_due_at}),
+        )
 
     @cached_property
     def text(self) -> str:
