@@ -16,12 +16,13 @@ from training.artifact.scale import sigmoid
 from training.artifact.tiers import CAPACITY, Tier
 from training.calibration_line import calibration_line
 from training.cores import in_order
-from training.fit import Fitter
+from training.families.fitter import Fitter
 from training.rows import Rows
 
 KNOT_SHARES = (1.0, 0.75, 0.5, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01, 0.003, 0.0)
 """Bands of the weighted calibration rows, from the lowest margins to the highest, between whose means lie knots."""
 
+SHARES = (CAPACITY[Tier.RED], CAPACITY[Tier.ORANGE], CAPACITY[Tier.YELLOW])
 LEAST_SHARE_OF_DRAWS = 2 / 3
 Step = Callable[[float], None]
 
@@ -68,12 +69,12 @@ def margins(raw: Values, calibration: Calibration) -> Values:
     return calibration.intercept + calibration.slope * (raw + calibration.log_sampling_rate)
 
 
-def tier_cuts(margin: Values, weight: Values) -> TierCuts:
-    """The margins from which the top 0.15, 1 and 5% of the weighted calibration rows begin."""
+def tier_cuts(margin: Values, weight: Values, *, shares: tuple[float, float, float] = SHARES) -> TierCuts:
+    """The margins from which the top ``shares`` (red, orange, yellow) of the weighted calibration rows begin."""
     order = np.argsort(-margin, kind="stable")
     share = np.cumsum(weight[order]) / weight.sum()
-    cuts = {tier: float(margin[order[np.searchsorted(share, capacity)]]) for tier, capacity in CAPACITY.items()}
-    return TierCuts(red=cuts[Tier.RED], orange=cuts[Tier.ORANGE], yellow=cuts[Tier.YELLOW])
+    red, orange, yellow = (float(margin[order[np.searchsorted(share, capacity)]]) for capacity in shares)
+    return TierCuts(red=red, orange=orange, yellow=yellow)
 
 
 @dataclass(frozen=True)

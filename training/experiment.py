@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from features import catalogue
 from features.clock import format_time, parse_time
@@ -17,6 +17,14 @@ from features.errors import Fault, InvalidConfiguration, MissingInput, UserError
 from features.labels import LabelRule
 from features.spine import SpineSpec
 from training.artifact.contract import PointsItem
+from training.family_settings import (
+    ExplainableBoostingSection,
+    LightGBMSection,
+    LogisticSection,
+    ModelSection,
+    Section,
+    TunedLightGBMSection,
+)
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -30,13 +38,21 @@ def _checked(check: Callable[[Given], Made], value: Given) -> Made:
         raise ValueError(str(error)) from None
 
 
-Family = Literal["points", "logistic", "lightgbm", "tuned_lightgbm", "explainable_boosting"]
+class CohortSection(Section):
+    """Which disputes are looked at, and when: from which landmark on, and what a row of the headline is.
 
+    ``monthly``: one row a month for each dispute that is open, or was closed less than ``closed_within_days`` before;
+    ``matrix``: the landmarks of the training matrix.
+    """
 
-class Section(BaseModel):
-    """A closed, frozen part of an experiment file."""
+    first_as_of: str | None = None
+    population: Literal["monthly", "matrix"] = "monthly"
+    closed_within_days: int = Field(default=180, ge=0)
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    @field_validator("first_as_of")
+    @classmethod
+    def _is_a_time(cls, value: str | None) -> str | None:
+        return value if value is None else format_time(_checked(parse_time, value))
 
 
 class MatrixSection(Section):
@@ -66,7 +82,7 @@ class MatrixSection(Section):
 
 
 class SplitSection(Section):
-    """How many origins are judged, how long each test is, from which landmark on rows are used, what stays on one side.
+    """How many origins are judged, how long each test is, and what stays on one side.
 
     The tests lie end to end, the last one ending with the last complete label; before each lies an embargo of
     horizon + label delay.  ``group = "none"`` (nothing is kept together) needs a ``group_reason``.
@@ -74,14 +90,8 @@ class SplitSection(Section):
 
     origins: int = Field(default=3, ge=1, le=12)
     test_days: int = Field(default=182, ge=1)
-    first_as_of: str | None = None
     group: Literal["pair", "none"] = "pair"
     group_reason: str = ""
-
-    @field_validator("first_as_of")
-    @classmethod
-    def _is_a_time(cls, value: str | None) -> str | None:
-        return value if value is None else format_time(_checked(parse_time, value))
 
     @model_validator(mode="after")
     def _says_why_it_does_not_group(self) -> Self:
@@ -102,40 +112,6 @@ class SamplingSection(Section):
     negative_rate: float = Field(default=0.1, gt=0, le=1)
 
 
-class ModelSection(Section):
-    """The family that makes the model, and the peers that are fitted and judged beside it on the same splits.
-
-    The points score is always judged, whatever the family.
-    """
-
-    family: Family = "lightgbm"
-    peers: tuple[Family, ...] = ()
-
-    @model_validator(mode="after")
-    def _names_each_once(self) -> Self:
-        if len({self.family, *self.peers}) <= len(self.peers):
-            raise ValueError("a family stands among the peers once, and not where it is the model's own")
-        return self
-
-    @property
-    def families(self) -> tuple[Family, ...]:
-        """All families to fit, the model's first; the points score only where it is the model."""
-        return (self.family, *(peer for peer in self.peers if peer != "points"))
-
-
-class LightGBMSection(Section):
-    """The trees: shallow, with large leaves and monotone constraints from the catalogue."""
-
-    rounds: int = Field(default=150, ge=1, le=5000)
-    max_depth: int = Field(default=3, ge=1, le=6)
-    num_leaves: int = Field(default=8, ge=2, le=64)
-    learning_rate: float = Field(default=0.05, gt=0, le=1)
-    min_data_in_leaf: int = Field(default=100, ge=1)
-    lambda_l2: float = Field(default=50.0, ge=0)
-    max_bin: int = Field(default=63, ge=3, le=255)
-    feature_fraction: float = Field(default=0.5, gt=0, le=1)
-
-
 class CalibrationSection(Section):
     """Intercept and slope by cross-fitting over pairs."""
 
@@ -149,16 +125,47 @@ class IntervalSection(Section):
 
 
 class EvaluationSection(Section):
-    """What the test rows are, and the bootstrap draws behind the intervals: at the last origin, and at those before.
+    """The bootstrap draws behind the intervals of the report: at the last origin, and at those before."""
 
-    ``monthly``: one row a month for each dispute that is open, or was closed less than ``closed_within_days`` before;
-    ``matrix``: the landmarks of the training matrix.
-    """
-
-    population: Literal["monthly", "matrix"] = "monthly"
-    closed_within_days: int = Field(default=180, ge=0)
     draws: int = Field(default=1000, ge=20, le=10_000)
     draws_before: int = Field(default=200, ge=20, le=10_000)
+
+
+class TiersSection(Section):
+    """The share of the calibration rows from which each tier is cut, cumulative."""
+
+    red: float = Field(default=0.0015, gt=0, lt=1)
+    orange: float = Field(default=0.01, gt=0, lt=1)
+    yellow: float = Field(default=0.05, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _widen(self) -> Self:
+        if not self.red < self.orange < self.yellow:
+            raise ValueError("red must be a smaller share than orange, and orange than yellow")
+        return self
+
+    @property
+    def shares(self) -> tuple[float, float, float]:
+        """Red, orange, yellow."""
+        return (self.red, self.orange, self.yellow)
+
+
+class GatesSection(Section):
+    """What a version must hold to be put in force.  A file may be stricter than the house, never laxer."""
+
+    points_margin: float = Field(default=-0.005, ge=-0.005, le=0.5)
+    observed_over_expected: tuple[float, float] = (0.8, 1.25)
+    calibration_slope: tuple[float, float] = (0.85, 1.15)
+    subgroup_ratio: tuple[float, float] = (0.5, 2.0)
+
+    @model_validator(mode="after")
+    def _are_no_laxer(self) -> Self:
+        for name, field in type(self).model_fields.items():
+            if isinstance(field.default, tuple):
+                (low, high), (least, most) = getattr(self, name), field.default
+                if not least <= low < high <= most:
+                    raise ValueError(f"{name}: a range within {least} to {most}, which is the house's")
+        return self
 
 
 class Experiment(Section):
@@ -167,16 +174,30 @@ class Experiment(Section):
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")
     question: str
     seed: int = Field(ge=0)
+    cohort: CohortSection = CohortSection()
     matrix: MatrixSection = MatrixSection()
     label: LabelRule = LabelRule()
     split: SplitSection = SplitSection()
     sampling: SamplingSection = SamplingSection()
     model: ModelSection = ModelSection()
     points: PointsSection = PointsSection()
+    logistic: LogisticSection = LogisticSection()
     lightgbm: LightGBMSection = LightGBMSection()
+    tuned_lightgbm: TunedLightGBMSection = TunedLightGBMSection()
+    explainable_boosting: ExplainableBoostingSection = ExplainableBoostingSection()
     calibration: CalibrationSection = CalibrationSection()
     interval: IntervalSection = IntervalSection()
     evaluation: EvaluationSection = EvaluationSection()
+    tiers: TiersSection = TiersSection()
+    gates: GatesSection = GatesSection()
+
+    @model_validator(mode="after")
+    def _points_are_in_the_matrix(self) -> Self:
+        columns = catalogue.columns_of(catalogue.chosen(self.matrix.indicator_ids))
+        lost = [item.column for item in self.points.items if item.column not in columns]
+        if lost and self.matrix.indicators != "all":
+            raise ValueError(f"points.items: {', '.join(lost)} is not among the columns of matrix.indicators")
+        return self
 
     @property
     def embargo_days(self) -> float:

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from features.catalogue import columns_of
+from features.clock import format_time
 from features.errors import UserError
 from features.indicator import Indicator
+from features.records import Records
 from features.view import Values
 from training.artifact.home import Home
 from training.artifact.model import RiskModel
@@ -19,43 +21,56 @@ from training.artifact.scale import sigmoid
 from training.calibration import margins
 from training.evaluation.held_out import Scores
 from training.experiment import Experiment
-from training.families import chosen_items, fitter_of
+from training.families.choosing import choose
+from training.families.points import chosen_items
+from training.families.search import Search
+from training.family_settings import Family
 from training.modelling import Calibrated, calibrated, check_positives, points_line, saved_model
 from training.openings import open_last_origin
 from training.origin import POINTS, Origin
 from training.rows import Sampling, SplitRows, split_rows
 from training.split import Split
+from training.split_check import Promise, check_split
 
 Step = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
 class Material:
-    """What an experiment works on: both matrices, the manifest of the first, the splits (earliest first), the columns."""
+    """What an experiment works on: both matrices, the manifest of the first, the splits (earliest first), the columns,
+    and what the checker needs.
+    """
 
     matrix: Path
     test_matrix: Path
     manifest: dict[str, Any]
     splits: tuple[Split, ...]
     indicators: tuple[Indicator, ...]
+    promise: Promise
+    records: Records
 
     def rows(self, experiment: Experiment, split: Split) -> SplitRows:
-        """The rows of one split."""
-        return split_rows(
+        """The rows of one split, looked over by the checker.  Raises SplitPromiseBroken where it finds a fault."""
+        rows = split_rows(
             self.matrix, self.test_matrix, split, columns_of(self.indicators), label=experiment.label.column,
             sampling=Sampling(
                 experiment.sampling.negative_rate, experiment.seed, by_pair=experiment.split.group == "pair"
             ),
         )  # fmt: skip
+        check_split(rows, split, self.promise, self.records)
+        return rows
 
 
 @dataclass(frozen=True)
 class FittedOrigins:
-    """The origins that were judged, the earliest first, the model of the last of them, and what a reader must know."""
+    """The origins that were judged, the earliest first, the model of the last of them, what a reader must know, and what
+    was searched at the last of them.
+    """
 
     origins: tuple[Origin, ...]
     model: RiskModel
     notes: tuple[str, ...]
+    search: Search | None = None
 
 
 def fit_origins(
@@ -66,7 +81,7 @@ def fit_origins(
     ``sealed``: no test row of the last origin is given out, and the model is saved nowhere.  An earlier origin whose
     rows can't carry a fit is left out, and told.  Raises UserError where the last of them can't.
     """
-    fitting = _Fitting(experiment, material, step)
+    fitting = _Fitting(experiment, material, home.studies, step)
     splits = material.splits[:-1] if sealed else material.splits
     if not splits:
         raise UserError(
@@ -92,7 +107,7 @@ def fit_origins(
         model = last.saved(home.models)
         notes.append(_opened(open_last_origin(home, experiment, material.manifest, splits[-1])))
         draws = experiment.evaluation.draws
-    return FittedOrigins((*origins, last.origin(draws=draws)), model, tuple(notes))
+    return FittedOrigins((*origins, last.origin(draws=draws)), model, tuple(notes), last.search)
 
 
 def _opened(before: int) -> str:
@@ -110,6 +125,7 @@ class _Fitting:
 
     experiment: Experiment
     material: Material
+    studies: Path
     step: Step
 
     def origins_missing(self) -> list[str]:
@@ -130,12 +146,17 @@ class _Fitting:
         def step(stage: str, done: float) -> None:
             self.step(f"origin {number} of {len(self.material.splits)}: {stage}", done)
 
-        indicators = self.material.indicators
-        fitted = tuple(
-            calibrated(experiment, rows, family, fitter_of(family, experiment, indicators, rows.train), step=step)
-            for family in experiment.model.families
-        )
+        fitted = tuple(self._family(family, rows, split, step) for family in experiment.model.families)
         return _FittedOrigin(self, number, split, rows, fitted)
+
+    def _family(self, family: Family, rows: SplitRows, split: Split, step: Step) -> Calibrated:
+        """A family with its settings chosen on the training rows, fitted and calibrated."""
+        chosen = choose(
+            family, self.experiment, self.material.indicators, rows.train, studies=self.studies,
+            of=(str(self.material.manifest["digest"]), format_time(split.train_end)),
+            step=lambda done: step(f"search {family}", done),
+        )  # fmt: skip
+        return calibrated(self.experiment, rows, family, chosen, step=step)
 
 
 @dataclass(frozen=True)
@@ -155,6 +176,11 @@ class _FittedOrigin:
             experiment, self.rows, material.indicators, material.manifest, self.split,
             made=self.fitted[0], models=models, step=step,
         )  # fmt: skip
+
+    @property
+    def search(self) -> Search | None:
+        """What was searched here."""
+        return next((one.chosen.search for one in self.fitted if one.chosen.search), None)
 
     def origin(self, *, draws: int) -> Origin:
         """What every ranker says of the test rows: the model first, then its peers, then the points score."""

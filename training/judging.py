@@ -197,7 +197,7 @@ def _stretch(name: Literal["train", "embargo", "test"], start: int, end: int, ro
 
 def _cautions(attempt: Attempt, evaluation: Evaluation, *, synthetic: bool) -> tuple[str, ...]:
     cautions = [
-        _POPULATION[attempt.experiment.evaluation.population],
+        _POPULATION[attempt.experiment.cohort.population],
         "Rows of one dispute are not independent: the intervals resample whole pairs.",
         "Training rows hold all positives and a sample of the negatives; their count is not that of the records.",
     ]

@@ -21,9 +21,10 @@ from training.artifact.points import points_by_item
 from training.artifact.scorer import Scorer
 from training.artifact.store import load_model, save_model
 from training.calibration import cross_fit, fit_line, line_intervals, margins, refit_intervals, tier_cuts
-from training.experiment import Experiment, Family
-from training.families import chosen_items, fitter_of
-from training.fit import Fitter
+from training.experiment import Experiment
+from training.families.choosing import Chosen, choose
+from training.families.points import chosen_items
+from training.family_settings import Family
 from training.rows import Rows, SplitRows
 from training.split import Split
 
@@ -33,10 +34,10 @@ POINTS_REFITS = 200
 
 @dataclass(frozen=True)
 class Calibrated:
-    """A family at one origin: how it is fitted, the scorer, the line, and the cross-fitted raw scores under it."""
+    """A family at one origin: how it was chosen, the scorer, the line, and the cross-fitted raw scores under it."""
 
     family: Family
-    fitter: Fitter
+    chosen: Chosen
     scorer: Scorer
     line: Calibration
     raw: Values
@@ -59,18 +60,18 @@ def check_positives(rows: SplitRows, *, folds: int) -> None:
         raise UserError("no row has a complete label in the test period: bring longer records")
 
 
-def calibrated(experiment: Experiment, rows: SplitRows, family: Family, fitter: Fitter, *, step: Step) -> Calibrated:
+def calibrated(experiment: Experiment, rows: SplitRows, family: Family, chosen: Chosen, *, step: Step) -> Calibrated:
     """A family fitted on the training rows and calibrated on scores of models that never saw the row's pair."""
     raw = cross_fit(
-        rows.train, rows.calibration, fitter, folds=experiment.calibration.folds,
+        rows.train, rows.calibration, chosen.often, folds=experiment.calibration.folds,
         step=lambda done: step(f"cross-fit {family}", done),
     )  # fmt: skip
     rate = 0.0 if family == "points" else float(np.log(experiment.sampling.negative_rate))
     line = fit_line(raw, rows.calibration.label, rows.calibration.weight, log_sampling_rate=rate)
     step(f"fit {family}", 0.0)
-    scorer = fitter.fit(rows.train)
+    scorer = chosen.fitter.fit(rows.train)
     step(f"fit {family}", 1.0)
-    return Calibrated(family, fitter, scorer, line, raw)
+    return Calibrated(family, chosen, scorer, line, raw)
 
 
 def fit_model(
@@ -79,8 +80,8 @@ def fit_model(
 ) -> RiskModel:  # fmt: skip
     """Fit, calibrate and save the experiment's model; as loaded back and verified."""
     family = experiment.model.family
-    fitter = fitter_of(family, experiment, indicators, rows.train)
-    made = calibrated(experiment, rows, family, fitter, step=step)
+    chosen = choose(family, experiment, indicators, rows.train)
+    made = calibrated(experiment, rows, family, chosen, step=step)
     return saved_model(experiment, rows, indicators, manifest, split, made=made, models=models, step=step)
 
 
@@ -91,7 +92,7 @@ def saved_model(
     """A calibrated family with intervals, tiers, points and contract, saved; as loaded back and verified."""
     held = rows.calibration
     intervals = refit_intervals(
-        rows.train, held, made.raw, made.line, made.fitter, refits=experiment.interval.refits,
+        rows.train, held, made.raw, made.line, made.chosen.often, refits=experiment.interval.refits,
         step=lambda done: step("intervals", done),
     )  # fmt: skip
     text = made.scorer.to_text()
@@ -104,7 +105,7 @@ def saved_model(
         ),
         calibration=made.line,
         intervals=intervals,
-        tiers=tier_cuts(margins(made.raw, made.line), held.weight),
+        tiers=tier_cuts(margins(made.raw, made.line), held.weight, shares=experiment.tiers.shares),
         base_rate=float(np.average(held.label, weights=held.weight)),
         raw_base=made.scorer.base,
         points=points_contract(held, catalogue.columns_of(indicators), experiment),
@@ -144,7 +145,7 @@ def points_contract(held: Rows, names: tuple[str, ...], experiment: Experiment) 
         items=chosen_items(experiment, names),
         calibration=line,
         intervals=line_intervals(points, held, line, refits=POINTS_REFITS, seed=experiment.seed),
-        tiers=tier_cuts(margins(points, line), held.weight),
+        tiers=tier_cuts(margins(points, line), held.weight, shares=experiment.tiers.shares),
     )
 
 

@@ -29,7 +29,7 @@ def monthly_matrix(
     """
     starts = {start for split in splits for start in monthly_landmarks(split)}
     times = ",".join(format_time(at) for at in sorted(starts))
-    days = experiment.evaluation.closed_within_days
+    days = experiment.cohort.closed_within_days
     return _built(experiment, records, home, progress, as_of=times, closed_within_days=days)
 
 

@@ -117,12 +117,14 @@ class SplitRows:
     """The rows of a split.  No pair of ``test`` is in ``train`` or ``calibration`` (unless sampling says otherwise).
 
     ``train`` fits the trees.  ``calibration`` are rows of the training period from the population of the test: on them
-    the calibration, the tier cut-offs and the typical values are fixed.  ``test_dispute_ids`` stands beside ``test``.
+    the calibration, the tier cut-offs and the typical values are fixed.  The ids of the disputes stand beside the rows.
     """
 
     train: Rows
     calibration: Rows
     test: Rows
+    train_dispute_ids: Array
+    calibration_dispute_ids: Array
     test_dispute_ids: Array
     counted: Counted
 
@@ -158,7 +160,8 @@ def split_rows(
     if len(train):
         counted.train_effective = round(train.pair_weight.sum() ** 2 / (train.pair_weight**2).sum())
         counted.largest_pair_weight = round(float(train.pair_weight.max()), 3)
-    return SplitRows(train, calibration, held, np.concatenate(names), counted)
+    train_ids, calibration_ids = (np.concatenate([part.kept_ids for part in drawn]) for drawn in found[:2])
+    return SplitRows(train, calibration, held, train_ids, calibration_ids, np.concatenate(names), counted)
 
 
 def _weighted(parts: list[_DrawnRows], negative_rate: float) -> Rows:
@@ -219,7 +222,7 @@ class _Drawn:
         counted.of_test_pairs += int((early & ~trains).sum())
         counted.negatives_not_sampled += int((trains & ~kept).sum())
         counted.train += int(kept.sum())
-        return _DrawnRows(rows[kept], rows[early & ~trains & drawn])
+        return _DrawnRows(rows[kept], rows[early & ~trains & drawn], part.dispute_ids[kept])
 
 
 @dataclass(frozen=True)
@@ -228,6 +231,7 @@ class _DrawnRows:
 
     kept: Rows
     left_out: Rows
+    kept_ids: Array
 
 
 def _parts(folder: Path) -> list[Path]:

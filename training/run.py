@@ -18,13 +18,14 @@ from training.audit.table import find_audit_table
 from training.experiment import Experiment
 from training.fitted_origins import Material, fit_origins
 from training.judging import Attempt, judge
-from training.plan import plan_of
+from training.plan import checked_splits
 from training.population import matrix_for, monthly_matrix
 from training.registry import REPORT_FILE
 from training.report.files import ReportFiles, write_report
 from training.report.record import AuditedReport, read_report
 from training.rows import Counted, matrix_bounds
 from training.split import Split, all_origins
+from training.split_check import Promise, check_origins
 from training.tracking import CHALLENGER, Tracker
 
 Progress = Callable[[str, float], None]
@@ -72,7 +73,7 @@ def run_experiment(
     """
     step = progress or (lambda _stage, _done: None)
     audit_table = find_audit_table(audit_folder)
-    plan_of(experiment, records)
+    checked_splits(experiment, records)
     material = _material(experiment, records, home=home, step=step)
     fitted = fit_origins(experiment, material, home=home, sealed=sealed, step=step)
     tracker = Tracker(home)
@@ -94,6 +95,8 @@ def run_experiment(
         )
         tracker.log_dataset(material.matrix, digest=str(material.manifest["digest"]), name=experiment.name)
         tracker.log_files(folder, into="report")
+        if fitted.search is not None:
+            tracker.log_search([(one.settings, one.log_loss) for one in fitted.search.trials], metric="log_loss")
         version = None
         if not sealed:
             tracker.log_files(home.models / fitted.model.digest, into="saved_model")
@@ -109,14 +112,18 @@ def _material(experiment: Experiment, records: Records, *, home: Home, step: Pro
     manifest, first_as_of = matrix_bounds(matrix)
     splits = all_origins(experiment, first_as_of=first_as_of, known_at=records.known_at)
     test_matrix = matrix
-    if experiment.evaluation.population == "monthly":
+    if experiment.cohort.population == "monthly":
         test_matrix = monthly_matrix(experiment, records, splits, home=home, progress=step)
-    return Material(matrix, test_matrix, manifest, splits, catalogue.chosen(experiment.matrix.indicator_ids))
+    check_origins(splits, label=experiment.label, known_at=records.known_at)
+    by_pair = experiment.split.group == "pair"
+    promise = Promise(matrix, test_matrix, experiment.label, records.known_at, pairs_stay_apart=by_pair)
+    indicators = catalogue.chosen(experiment.matrix.indicator_ids)
+    return Material(matrix, test_matrix, manifest, splits, indicators, promise, records)
 
 
 def _parameters(experiment: Experiment, counted: Counted, split: Split, model: RiskModel) -> dict[str, Any]:
     settings = {f"{section}.{key}": value for section, body in experiment.model_dump(mode="json").items()
-                if isinstance(body, dict) for key, value in body.items()}  # fmt: skip
+                if isinstance(body, dict) for key, value in body.items() if key != "items"}  # fmt: skip
     rows: dict[str, Any] = {f"rows.{name}": value for name, value in counted.to_record().items()}
     rows |= {f"weights.{name}": value for name, value in counted.weights_record().items()}
     times = {name: format_time(at) for name, at in asdict(split).items()}

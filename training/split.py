@@ -68,7 +68,7 @@ def all_origins(experiment: Experiment, *, first_as_of: int, known_at: int) -> t
 
 
 def _first_landmark(experiment: Experiment, first_as_of: int) -> int:
-    asked = experiment.split.first_as_of
+    asked = experiment.cohort.first_as_of
     return first_as_of if asked is None else max(first_as_of, parse_time(asked))
 
 

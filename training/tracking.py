@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -63,6 +63,13 @@ class Tracker:
         """Write parameters and metrics into the run that is under way."""
         self.mlflow.log_params(dict(parameters))
         self.mlflow.log_metrics({name.replace("%", "pct"): value for name, value in metrics.items()})
+
+    def log_search(self, trials: Sequence[tuple[Mapping[str, float], float]], *, metric: str) -> None:
+        """Write what a search tried and found (settings, figure) as runs nested in the one that is under way."""
+        for number, (settings, value) in enumerate(trials, 1):
+            with self.mlflow.start_run(run_name=f"trial {number}", nested=True):
+                self.mlflow.log_params(dict(settings))
+                self.mlflow.log_metric(metric, value)
 
     def log_dataset(self, matrix: Path, *, digest: str, name: str) -> None:
         """Write the matrix into the run as its input: path and digest, no copy."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from features import build_matrix, catalogue, read_records
 from training.artifact.model import RiskModel
 from training.experiment import Experiment, read_experiment
-from training.fit import TreeFitter
+from training.families.fitter import TreeFitter
 from training.modelling import fit_model
-from training.rows import Counted, Rows, Sampling, matrix_bounds, split_rows
+from training.rows import Counted, Rows, Sampling, SplitRows, matrix_bounds, split_rows
 from training.split import Split, last_origin
 
 
@@ -26,6 +27,8 @@ class Fitted:
     fitter: TreeFitter
     model: RiskModel
     counted: Counted
+    rows: SplitRows
+    matrix: Path
 
 
 @pytest.fixture(scope="session")
@@ -44,4 +47,4 @@ def fitted(unit_world, tmp_path_factory) -> Fitted:
         quick, rows, catalogue.INDICATORS, manifest, split, models=models, step=lambda _stage, _done: None
     )
     fitter = TreeFitter(quick.lightgbm, catalogue.INDICATORS, quick.seed)
-    return Fitted(quick, rows.train, rows.test, split, fitter, model, rows.counted)
+    return Fitted(quick, rows.train, rows.test, split, fitter, model, rows.counted, rows, folder)

@@ -21,7 +21,7 @@ from training.artifact.scale import sigmoid
 from training.artifact.tiers import CAPACITY, Tier, tier_ranks
 from training.calibration import cross_fit, fit_line, line_intervals, margins, tier_cuts
 from training.evaluation.alarms import shuffled_label_probe
-from training.fit import raw_scores
+from training.families.fitter import raw_scores
 
 
 @pytest.fixture(scope="module")

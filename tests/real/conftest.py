@@ -74,7 +74,8 @@ EXPERIMENT = Experiment.model_validate(
                 _points("worst_score_two_years", 4, 1), _points("closures_two_years", 1, 2),
             ]
         },
-        "evaluation": {"population": "matrix", "draws": 200},
+        "cohort": {"population": "matrix"},
+        "evaluation": {"draws": 200},
     }
 )  # fmt: skip
 """The trees are those of the shipped experiment: nothing about them was tuned here."""

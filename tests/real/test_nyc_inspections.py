@@ -20,7 +20,7 @@ from training.artifact.scale import sigmoid
 from training.calibration import fit_line, margins
 from training.evaluation.held_out import HeldOutRows, Scores
 from training.evaluation.rankers import evaluate
-from training.fit import TreeFitter, raw_scores
+from training.families.fitter import TreeFitter, raw_scores
 
 PUBLISHED = {"2013-07-01": (15_580, 2.79), "2014-01-01": (17_853, 2.67), "2014-07-01": (19_533, 2.68),
              "2015-01-01": (21_235, 2.43)}  # fmt: skip

@@ -48,6 +48,14 @@ def test_the_feature_code_never_opens_the_audit_table():
         assert path.stem in speaking or "audit" not in path.read_text("utf-8"), path
 
 
+def test_no_fit_balances_weights_or_makes_rows_up():
+    """Both ruin the calibration: the exact correction of the sampling is what there is."""
+    forbidden = ("is_unbalance", "scale_pos_weight", "class_weight", "SMOTE", "imblearn", "oversampl")
+    for path in [*sorted((ROOT / "training").rglob("*.py")), *sorted((ROOT / "experiments").glob("*.toml"))]:
+        code = "\n".join(line.split("#")[0] for line in path.read_text("utf-8").splitlines())
+        assert not [word for word in forbidden if word in code], path
+
+
 def test_petitions_are_read_by_two_indicators_alone():
     """Overdue (C02) and upheld (C12); everything else that mentions them only carries their rows."""
     asking = {

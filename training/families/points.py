@@ -1,4 +1,4 @@
-"""The families of models: each a way to fit an additive account of the log-odds that can be saved and explained."""
+"""The points score as a family: its lines as tables."""
 
 from __future__ import annotations
 
@@ -6,22 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from features.catalogue import columns_of
 from features.history import Array
-from features.indicator import Indicator
 from training.artifact.contract import PointsItem
 from training.artifact.points import default_items
 from training.artifact.tables import Table, Tables, TableScorer
-from training.experiment import Experiment, Family
-from training.fit import Fitter, TreeFitter
+from training.experiment import Experiment
 from training.rows import Rows
-
-
-def fitter_of(family: Family, experiment: Experiment, indicators: tuple[Indicator, ...], train: Rows) -> Fitter:  # noqa: ARG001
-    """How a family is fitted.  What is searched for is searched on ``train`` alone."""
-    if family == "points":
-        return PointsFitter(chosen_items(experiment, columns_of(indicators)), columns_of(indicators), experiment.seed)
-    return TreeFitter(experiment.lightgbm, indicators, experiment.seed)
 
 
 def chosen_items(experiment: Experiment, columns: tuple[str, ...]) -> tuple[PointsItem, ...]:

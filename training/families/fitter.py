@@ -13,7 +13,7 @@ from features.history import Array
 from features.indicator import Indicator
 from features.view import Values
 from training.artifact.scorer import Scorer, TreeScorer
-from training.experiment import LightGBMSection
+from training.family_settings import LightGBMSection
 from training.rows import Rows
 
 

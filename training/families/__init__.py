@@ -1,0 +1,1 @@
+"""The families of models: points, penalised logistic regression, trees, searched trees, explainable boosting."""
