@@ -15,6 +15,7 @@ from sqlalchemy.pool import NullPool
 from features.errors import InvalidConfiguration, LogUnavailable, LogUnusable
 
 LOCK_SECONDS = 1.0
+PATIENT_LOCK_SECONDS = 60.0
 CONNECT_SECONDS = 3
 STATEMENT_SECONDS = 4
 CHAIN_LOCK = 0x_DEF_05E
@@ -22,7 +23,6 @@ CHAIN_LOCK = 0x_DEF_05E
 MIGRATION_LOCK = CHAIN_LOCK + 1
 DURABLE = "SET synchronous_commit TO on"
 PRAGMAS = (
-    f"PRAGMA busy_timeout = {round(LOCK_SECONDS * 1_000)}",
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA secure_delete = ON",  # what is erased is overwritten, not only forgotten
@@ -52,11 +52,12 @@ class Database:
     def _engine(self, *, begin: str, patient: bool = False, **settings: Any) -> sa.Engine:
         """An engine; a patient one has no time limit on a statement: for migrations, checks and exports."""
         if self.is_sqlite:
-            engine = sa.create_engine(self.address, connect_args=self._arguments, **settings)
-            sa.event.listen(engine, "connect", _prepare_sqlite)
+            wait = {"timeout": PATIENT_LOCK_SECONDS} if patient else {}
+            engine = sa.create_engine(self.address, connect_args=self._arguments | wait, **settings)
+            sa.event.listen(engine, "connect", _prepare_patient_sqlite if patient else _prepare_sqlite)
             sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
             return engine
-        engine = sa.create_engine(self.address, connect_args=self._arguments, **settings)
+        engine = sa.create_engine(self.address, connect_args=self._arguments, pool_pre_ping=True, **settings)
         sa.event.listen(engine, "connect", _prepare_patient if patient else _prepare_postgresql)
         return engine
 
@@ -133,8 +134,14 @@ def address_of(url: str) -> sa.URL:
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # we begin ourselves
+    connection.execute(f"PRAGMA busy_timeout = {round(LOCK_SECONDS * 1_000)}").close()
     for pragma in PRAGMAS:
         connection.execute(pragma).close()
+
+
+def _prepare_patient_sqlite(connection: Any, record: object) -> None:
+    _prepare_sqlite(connection, record)
+    connection.execute(f"PRAGMA busy_timeout = {round(PATIENT_LOCK_SECONDS * 1_000)}").close()
 
 
 def _prepare_patient(connection: Any, _record: object) -> None:

@@ -46,9 +46,10 @@ class DecisionLog:
         self.writer.on_commit = self.anchorer.advance
         try:
             self.writer.open()
-        except LogUnusable:
-            raise
-        except LogUnavailable:
+        except Exception as error:
+            if not isinstance(error, LogUnavailable) or isinstance(error, LogUnusable):
+                self.close()
+                raise
             self.writer.is_failing = True
 
     # --- appending -------------------------------------------------------------------------------------------------

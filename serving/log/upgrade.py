@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -12,17 +13,36 @@ from serving.log.database import Database
 HEAD = "0001"
 """The version of the tables that this code reads and writes: the newest step in ``migrations/versions``."""
 
+BUSY, BUSY_SECONDS = "SQLITE_BUSY", 10.0
+
 
 def upgrade(database: Database) -> None:
     """Make the tables of a log, or bring them up to date; one process at a time, whole or not at all.
 
     Raises LogUnusable for a log of a newer version, or a file that is none; LogUnavailable where it can't be reached.
     """
+    _make_folder(database)
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            _bring_up_to_date(database)
+        except LogUnavailable as error:
+            if BUSY not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.05)  # another process makes the same file just now: SQLite does not wait for that by itself
+        else:
+            return
+
+
+def _make_folder(database: Database) -> None:
     if database.path is not None:
         try:
             database.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise LogUnavailable(f"{database.path.parent} can't be made: {error.strerror}") from None
+
+
+def _bring_up_to_date(database: Database) -> None:
     with database.reading() as connection:
         if _version(connection, database) == HEAD:
             return

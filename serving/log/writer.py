@@ -56,6 +56,7 @@ class Writer:
         self._starting = threading.Lock()
         self._busy_since: float | None = None
         self._busy_limit = ANSWER_SECONDS
+        self._was_open = False
         self._file: tuple[int, int] | None = None
         self.is_failing = False
         self.on_commit: Callable[[int, str], None] = lambda _seq, _hash: None
@@ -122,9 +123,10 @@ class Writer:
         """
         if self._file is not None and self._file_now() is None:
             raise LogUnavailable(f"the decision log {self._database.name} was taken away: put it back")
-        upgrade(self._database)
+        if not self._was_open:
+            upgrade(self._database)
         self._connection = self._database.writing()
-        self._file = self._file_now()
+        self._file, self._was_open = self._file_now(), True
 
     # --- the thread ----------------------------------------------------------------------------------------------
 
