@@ -81,7 +81,7 @@ def _stages(home: Home, work: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
     history, spine = case_history(case), spine_of_one(case.as_of)
     values = _values(history, spine)
     scored = scorer.score_case(case)
-    given = assessment(scored, model, desk.policy, version="1", role="reviewer", scored_at=now_us())
+    given = assessment(scored, model, desk.in_force.policy, version="1", role="reviewer", scored_at=now_us())
     log = DecisionLog(f"sqlite:///{work / 'bench.db'}")
     record = case_record()
 
@@ -93,7 +93,10 @@ def _stages(home: Home, work: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
     yield f"features_{len(scorer.indicators)}_indicators", lambda: _values(history, spine)
     yield "margin_and_contributions", lambda: model.explain_rows(values)
     yield "score_case", lambda: scorer.score_case(case)
-    yield "assessment_view", lambda: assessment(scored, model, desk.policy, version="1", role="reviewer", scored_at=0)
+    yield (
+        "assessment_view",
+        lambda: assessment(scored, model, desk.in_force.policy, version="1", role="reviewer", scored_at=0),
+    )
     yield "to_json", lambda: json.dumps(given, ensure_ascii=False, allow_nan=False).encode()
     yield "durable_log", store
     with asyncio.Runner() as runner:

@@ -179,7 +179,7 @@ def parse_case(body: bytes | dict[str, Any], *, now_us: int, most_faults: int = 
         InvalidRecords: it breaks the contract; ``faults`` has the first ``most_faults``, none with a value in it.
 
     """
-    data = _from_json(body) if isinstance(body, bytes) else body
+    data = read_json(body) if isinstance(body, bytes) else body
     case = _validated(data)
     if case is None:
         data = _without_empty_text(data)
@@ -192,7 +192,8 @@ def parse_case(body: bytes | dict[str, Any], *, now_us: int, most_faults: int = 
     return CaseRecord(rows["dispute"][0]["dispute_id"], now_us if as_of is None else as_of, **rows)
 
 
-def _from_json(body: bytes) -> Any:
+def read_json(body: bytes) -> Any:
+    """What JSON gives.  Raises UserError for what is none, without a word of it."""
     try:
         return from_json(body)
     except ValueError:

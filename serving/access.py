@@ -79,7 +79,7 @@ def create_token(
         )
     token = f"dfs_{secrets.token_urlsafe(32)}"
     expires = (datetime.now(UTC) + lasting).isoformat(timespec="seconds")
-    grants = [*_read(home / TOKENS_FILE), Grant(_hash(token), role, area, expires, per_minute, account)]
+    grants = [*read_grants(home / TOKENS_FILE), Grant(_hash(token), role, area, expires, per_minute, account)]
     home.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=home, prefix=".tokens-")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -118,7 +118,7 @@ class Door:
         stamp = _stamp(self._path)
         if stamp != self._stamp:
             try:
-                self._grants = {grant.token_sha256: grant for grant in _read(self._path)}
+                self._grants = {grant.token_sha256: grant for grant in read_grants(self._path)}
             except UserError:
                 raise Problem(503, "the tokens can't be read") from None
             self._stamp = stamp
@@ -145,7 +145,8 @@ def _stamp(path: Path) -> tuple[int, int] | None:
     return status.st_mtime_ns, status.st_ino
 
 
-def _read(path: Path) -> list[Grant]:
+def read_grants(path: Path) -> list[Grant]:
+    """The grants of a token file, expired ones too; none where there is no file.  Raises InvalidConfiguration."""
     try:
         content = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:

@@ -173,6 +173,7 @@ class ModelInForce(BaseModel):
     name: str
     version: str
     digest: str
+    fallback: str | None = Field(description="what stands in where the model in force can't be verified")
     horizon_days: int
     base_rate: Probability
     base_margin: float

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Match, Route
@@ -20,7 +21,15 @@ from starlette.routing import Match, Route
 from features.errors import Fault, UserError
 from features.rules import Rule
 from serving.access import EVERYONE, MAY_DECIDE, MAY_READ_CASES, MAY_SCORE, Door, Grant, demand
-from serving.limits import BATCH_BODY_LIMIT, BATCH_CASES, BODY_LIMIT
+from serving.front import REQUEST_ID, ROLE, ROUTE, Front
+from serving.limits import (
+    BATCH_BODY_LIMIT,
+    BATCH_CASES,
+    BATCHES_AT_ONCE,
+    BODY_LIMIT,
+    BODY_SECONDS,
+    OVERLOAD_RETRY_SECONDS,
+)
 from serving.metrics import Metrics
 from serving.openapi import openapi_document
 from serving.page import review_page
@@ -32,6 +41,8 @@ if TYPE_CHECKING:
 CASES_AT_ONCE = 20
 KEY_HEADER = "idempotency-key"
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+HANG_UP = {"Connection": "close"}
+"""Where a body was not read to its end, the connection is of no further use."""
 log = logging.getLogger("defuse.serving")
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -39,6 +50,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 def make_app() -> Starlette:
     """The app, not yet open: the service gives it a ``desk`` and a ``door`` when it starts."""
+    metrics = Metrics()
     app = Starlette(
         routes=[
             Route("/v1/score", _guarded(score), methods=["POST"]),
@@ -48,16 +60,21 @@ def make_app() -> Starlette:
             Route("/v1/model", _guarded(model), methods=["GET"]),
             Route("/review/{assessment_id}", _guarded(review), methods=["GET"]),
             Route("/openapi.json", _guarded(openapi), methods=["GET"]),
+            Route("/livez", _guarded(alive), methods=["GET"]),
+            Route("/healthz", _guarded(alive), methods=["GET"]),
             Route("/readyz", _guarded(ready), methods=["GET"]),
-            Route("/metrics", _guarded(metrics), methods=["GET"]),
+            Route("/metrics", _guarded(numbers), methods=["GET"]),
             Route("/", _guarded(home), methods=["GET"]),
             Route("/{path:path}", _guarded(unknown_route), methods=METHODS),
         ],
         exception_handlers={HTTPException: _odd_method},
+        middleware=[Middleware(Front, metrics=metrics)],
     )
-    app.state.metrics = Metrics()
+    app.state.metrics = metrics
     app.state.desk = None
     app.state.door = None
+    app.state.is_leaving = False
+    app.state.batches = 0
     return app
 
 
@@ -86,7 +103,7 @@ async def score_batch(request: Request) -> Response:
     results = []
     for start in range(0, len(cases), CASES_AT_ONCE):
         results += [
-            {"assessment": answer} if error is None else {"problem": _problem(error).to_record()}
+            {"assessment": answer} if error is None else {"problem": _problem(error, request).to_record()}
             for answer, error in await desk.score_all(
                 cases[start : start + CASES_AT_ONCE], grant, key=request.headers.get(KEY_HEADER), first_place=start
             )
@@ -131,14 +148,26 @@ def _openapi_text() -> bytes:
 
 async def ready(request: Request) -> Response:
     """``GET /readyz``: whether a score could be given and logged now; open to all, and says nothing else."""
+    if request.app.state.is_leaving:
+        raise Problem(503, "the service is about to stop")
     if not await asyncio.to_thread(_desk(request).is_ready):
         raise Problem(503, "the decision log can't be written")
     return _json({"ready": True})
 
 
-async def metrics(request: Request) -> Response:
+async def alive(_request: Request) -> Response:
+    """``GET /livez``, ``GET /healthz``: the process lives; open to all."""
+    return _json({"alive": True})
+
+
+async def numbers(request: Request) -> Response:
     """``GET /metrics``: counts and times for Prometheus; open to all, as nothing in it is of a case."""
     found: Metrics = request.app.state.metrics
+    desk: Desk | None = request.app.state.desk
+    if desk is None:
+        found.now(model_age=0, is_fallback=False, is_ready=False, log_waiting=0, log_lag=0)
+    else:
+        await asyncio.to_thread(desk.tell, found)
     return Response(found.text(), headers=HEADERS | {"Content-Type": found.content_type})
 
 
@@ -172,32 +201,31 @@ async def _found(request: Request) -> dict[str, Any]:
 
 
 def _guarded(handler: Handler) -> Handler:
-    """The handler, counted and with every error as a problem document; a bug is logged without the request's content."""
+    """The handler with every error as a problem document; a bug is logged without the request's content."""
 
     async def guarded(request: Request) -> Response:
+        request.scope[ROUTE] = handler.__name__
         try:
             return await handler(request)
         except ClientDisconnect:
             return Response(status_code=499)  # nobody is there to read it
         except Exception as error:
-            return _problem(error).response()
+            return _problem(error, request).response()
 
-    async def counted(request: Request) -> Response:
-        began = time.perf_counter()
-        response = await guarded(request)
-        numbers: Metrics = request.app.state.metrics
-        numbers.count(handler.__name__, response.status_code, time.perf_counter() - began)
-        return response
-
-    return counted
+    return guarded
 
 
-def _problem(error: Exception) -> Problem:
+def _problem(error: Exception, request: Request) -> Problem:
+    metrics: Metrics = request.app.state.metrics
     if isinstance(error, Problem):
+        metrics.refused(error.faults)
         return error
     if isinstance(error, UserError):
+        metrics.refused(error.faults)
         return problem_of(error)
-    log.error("a bug in the service: %s", type(error).__name__, exc_info=error if log.isEnabledFor(10) else None)
+    if isinstance(error, ArithmeticError):
+        metrics.mismatch()
+    log.error("a bug in the service", exc_info=error, extra={"request_id": request.scope.get(REQUEST_ID)})
     return Problem(500, "the service failed; the request was not answered and may be sent again")
 
 
@@ -212,21 +240,42 @@ def _grant(request: Request) -> Grant:
     door: Door | None = request.app.state.door
     if door is None:
         raise Problem(503, "the service is starting")
-    return door.grant(request.headers.get("authorization"))
+    grant = door.grant(request.headers.get("authorization"))
+    request.scope[ROLE] = grant.role.value
+    return grant
 
 
-async def _body(request: Request, limit: int) -> bytes:
-    """The body of a JSON request, at most ``limit`` bytes, also when it comes in chunks."""
+async def _body(request: Request, limit: int, *, seconds: float = BODY_SECONDS) -> bytes:
+    """The body of a JSON request, at most ``limit`` bytes within so many seconds, also when it comes in chunks."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise Problem(415, "send Content-Type: application/json")
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise Problem(413, f"at most {limit} bytes")
+    try:
+        async with asyncio.timeout(seconds):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > limit:
+                    raise Problem(413, f"at most {limit} bytes", headers=HANG_UP)
+    except TimeoutError:
+        raise Problem(408, f"the body did not come within {seconds:g} s", headers=HANG_UP) from None
     return bytes(body)
 
 
+@contextmanager
+def _one_of_few(request: Request) -> Iterator[None]:
+    """Room for a batch in memory.  Raises Problem 503 where there is none."""
+    state = request.app.state
+    if state.batches >= BATCHES_AT_ONCE:
+        raise Problem(
+            503, f"{BATCHES_AT_ONCE} batches at once: send it again",
+            headers={"Retry-After": str(OVERLOAD_RETRY_SECONDS)} | HANG_UP,
+        )  # fmt: skip
+    state.batches += 1
+    try:
+        yield
+    finally:
+        state.batches -= 1
+
+
 def _json(content: dict[str, Any]) -> Response:
-    body = json.dumps(content, ensure_ascii=False, allow_nan=False).encode()
-    return Response(body, media_type="application/json", headers=HEADERS)
+    return Response(to_json(content), media_type="application/json", headers=HEADERS)

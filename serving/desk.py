@@ -8,23 +8,24 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from pydantic_core import from_json
-
 from features.errors import KeyReused
 from features.request_faults import FAULTS_KEPT
-from features.request_model import CaseRecord, parse_case
+from features.request_model import CaseRecord, parse_case, read_json
 from serving.access import MAY_DECIDE, MAY_READ_CASES, MAY_SCORE, Grant, demand
 from serving.assessment import assessment, due_at
+from serving.in_force import InForce, Keeper
 from serving.log.chain import canonical
-from serving.log.decision_log import DecisionLog, new_id, policy_digest
+from serving.log.decision_log import DecisionLog, new_id
 from serving.log.decisions import Reviewer, read_decision
 from serving.log.request_keys import RequestKey, request_key
 from serving.log.stored import Assessed, StoredAssessment
-from serving.policy import Policy, read_policy
-from serving.scorer import Scorer
+from serving.metrics import Metrics
+from serving.policy import Policy
+from serving.shadow import Shadow
 from training.artifact.home import Home
 from training.artifact.points_model import Model
-from training.artifact.store import load_champion, load_model
+from training.artifact.standing import load_points
+from training.artifact.store import load_model
 
 BATCH_FAULTS = 50
 
@@ -34,39 +35,48 @@ def now_us() -> int:
     return time.time_ns() // 1_000
 
 
-@dataclass(frozen=True)
-class InForce:
-    """The model that is in force, with its registered version."""
-
-    scorer: Scorer
-    version: str
-
-    @property
-    def model(self) -> Model:
-        """The verified model."""
-        return self.scorer.model
-
-
 class Desk:
     """Scores case records and finds assessments again, as each role may see them."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, *, metrics: Metrics | None = None) -> None:
         """Load the verified champion, the policy and the log of a home.
 
         Raises MissingInput where nothing was promoted, ModelNotVerified for a damaged model, InvalidConfiguration for
         a policy that is not one.
         """
         self.home = home
-        model, champion = load_champion(home.root)
-        self.policy: Policy = read_policy(home.root)
-        self.in_force = InForce(Scorer(model, watch=self.policy.watch), champion["version"])
-        self.policy_content = self.policy.model_dump_json()
-        self.policy_digest = policy_digest(self.policy_content)
+        self.metrics = metrics or Metrics()
+        self.keeper = Keeper(home, metrics=self.metrics)
         self.earlier_model = lru_cache(maxsize=4)(self._earlier_model)
         self.log = DecisionLog(home.database_url, anchoring=self.policy.anchor)
+        self.shadow = Shadow(self.log.keep_shadow, metrics=self.metrics)
 
     def _earlier_model(self, digest: str) -> Model:
-        return load_model(self.home.models / digest)
+        if (self.home.models / digest).is_dir():
+            return load_model(self.home.models / digest)
+        return load_points(self.home.models, digest)
+
+    @property
+    def policy(self) -> Policy:
+        """The policy of this moment."""
+        return self.in_force.policy
+
+    @property
+    def in_force(self) -> InForce:
+        """The model and policy of this moment; hold on to it while a request lasts."""
+        return self.keeper.current
+
+    def refresh(self) -> None:
+        """Take over what was promoted or configured since."""
+        self.keeper.refresh()
+
+    def tell(self, metrics: Metrics) -> None:
+        """Set the numbers that are read when they are asked for."""
+        in_force = self.in_force
+        metrics.now(
+            model_age=(now_us() - in_force.trained_through) / 1e6, is_fallback=in_force.fallback is not None,
+            is_ready=self.is_ready(), log_waiting=self.log.writer.waiting, log_lag=self.log.writer.lag_seconds,
+        )  # fmt: skip
 
     def is_ready(self) -> bool:
         """Whether a score could be given and logged now."""
@@ -83,8 +93,11 @@ class Desk:
             first = await asyncio.to_thread(self.log.earlier_answer, request)
             if first is not None:
                 return await asyncio.to_thread(self._first_answer, first, grant)
-        answer, assessed = self._assess(body, grant)
-        (stored_as,) = await self.log.append_soon([assessed], keys=[request], policy=self.policy_content)
+        in_force = self.in_force
+        answer, assessed = self._assess(in_force, body, grant)
+        began = time.perf_counter()
+        (stored_as,) = await self.log.append_soon([assessed], keys=[request], policy=in_force.policy_content)
+        self.metrics.stage("log", time.perf_counter() - began)
         if stored_as == assessed.assessment_id:
             return answer
         return await asyncio.to_thread(self._first_answer, stored_as, grant)
@@ -97,13 +110,14 @@ class Desk:
         Each error lists its first ``BATCH_FAULTS`` faults, so that a small body can't ask for a huge answer.  A key
         stands for each case by its place, counted from ``first_place``.
         """
+        in_force = self.in_force
         results: list[tuple[dict[str, Any] | None, Exception | None]] = []
         assessed: list[Assessed] = []
         keys: list[RequestKey | None] = []
         places = []
         for place, case in enumerate(cases):
             try:
-                answer, one = self._assess(case, grant, most_faults=BATCH_FAULTS)
+                answer, one = self._assess(in_force, case, grant, most_faults=BATCH_FAULTS)
             except Exception as error:
                 results.append((None, error))
                 continue
@@ -112,7 +126,10 @@ class Desk:
             keys.append(None if key is None else self._request_key(key, grant, case, place=first_place + place))
             places.append(place)
         for place, one, stored_as in zip(
-            places, assessed, await self.log.append_soon(assessed, keys=keys, policy=self.policy_content), strict=True
+            places,
+            assessed,
+            await self.log.append_soon(assessed, keys=keys, policy=in_force.policy_content),
+            strict=True,
         ):
             if isinstance(stored_as, KeyReused):
                 results[place] = (None, stored_as)
@@ -133,21 +150,28 @@ class Desk:
         return self.find(first, grant)
 
     def _assess(
-        self, body: bytes | dict[str, Any], grant: Grant, *, most_faults: int = FAULTS_KEPT
+        self, in_force: InForce, body: bytes | dict[str, Any], grant: Grant, *, most_faults: int = FAULTS_KEPT
     ) -> tuple[dict[str, Any], Assessed]:
-        in_force, scored_at = self.in_force, now_us()
-        case = parse_case(body, now_us=scored_at, most_faults=most_faults)
+        """An assessment and its view, of one model and one policy from its beginning to its end."""
+        began, scored_at = time.perf_counter(), now_us()
+        record = read_json(body) if isinstance(body, bytes) else body
+        case = parse_case(record, now_us=scored_at, most_faults=most_faults)
         facts = facts_of(case)
         demand(grant, MAY_SCORE, area=facts.area)
+        parsed = time.perf_counter()
         scored = in_force.scorer.score_case(case)
-        due, care_due = due_at(scored, self.policy), due_at(scored, self.policy, care=True)
+        made = time.perf_counter()
+        due, care_due = due_at(scored, in_force.policy), due_at(scored, in_force.policy, care=True)
         assessed = Assessed(
             new_id("a"), scored_at, facts.area, in_force.model.digest, in_force.version, scored, kind=facts.kind,
             channel=facts.channel, due_at=due, care_due_at=care_due if care_due < due else None,
-            closed_at=facts.closed_at, policy_digest=self.policy_digest,
-            case_record=from_json(body) if isinstance(body, bytes) else body,
+            closed_at=facts.closed_at, policy_digest=in_force.policy_digest, case_record=record,
         )  # fmt: skip
-        return self._view(assessed, in_force.model, self.policy, grant), assessed
+        answer = self._view(assessed, in_force.model, in_force.policy, grant)
+        self.metrics.scored(scored.tier, parse=parsed - began, score=made - parsed, view=time.perf_counter() - made)
+        if (challenger := self.keeper.challenger) is not None:
+            self.shadow.offer(assessed.assessment_id, case, challenger)
+        return answer, assessed
 
     def find(self, assessment_id: str, grant: Grant) -> dict[str, Any]:
         """A stored assessment as the grant's role may see it.
@@ -169,8 +193,9 @@ class Desk:
     def policy_of(self, assessment: StoredAssessment) -> Policy:
         """The policy that an assessment was routed by; the one in force where none was kept."""
         digest = assessment.policy_digest
-        if digest in ("", self.policy_digest):
-            return self.policy
+        in_force = self.in_force
+        if digest in ("", in_force.policy_digest):
+            return in_force.policy
         return Policy.model_validate_json(self.log.policy(digest))
 
     def decide(
@@ -198,20 +223,22 @@ class Desk:
         model = self.in_force.model
         contract = model.contract
         return {
-            "name": contract.name,
+            "name": model.name,
+            "fallback": self.in_force.fallback,
             "version": self.in_force.version,
             "digest": model.digest,
             "provenance": contract.provenance.model_dump(),
             "horizon_days": contract.horizon_days,
             "base_rate": contract.base_rate,
             "base_margin": model.base_margin,
-            "tiers": contract.tiers.model_dump(),
-            "policy": self.policy.version,
+            "tiers": model.tiers.model_dump(),
+            "policy": self.in_force.policy.version,
             "catalogue": [indicator.declaration() for indicator in self.in_force.scorer.indicators],
         }
 
     def close(self) -> None:
-        """Give the log back."""
+        """Give the log back, with what waits in the shadow still scored."""
+        self.shadow.close()
         self.log.close()
 
 

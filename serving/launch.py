@@ -9,6 +9,7 @@ from pathlib import Path
 
 from features.errors import InvalidConfiguration
 from serving.access import LOOPBACK
+from serving.lifecycle import LAME_DUCK
 from training.artifact.home import Home
 
 SETTINGS = {
@@ -17,6 +18,10 @@ SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "BENTOML_CONFIG_OPTIONS": 'tracing.excluded_urls=".*"',  # tracing costs each request 0.5 ms
 }
+
+
+LAME_DUCK_SECONDS = "5"
+"""How long a service with tokens says that it leaves before it does; one for trying out stops at once."""
 
 
 def service_command(*, host: str, port: int) -> list[str]:
@@ -39,4 +44,5 @@ def service_environment(
     if auth == "off" and host not in LOOPBACK:
         raise InvalidConfiguration(f"DEFUSE_AUTH=off is for loopback only, not for {host}: use tokens")
     base = dict(os.environ if environment is None else environment)
-    return base | SETTINGS | {"DEFUSE_HOME": str(home.root), "DEFUSE_AUTH": auth}
+    patience = {LAME_DUCK: base.get(LAME_DUCK, LAME_DUCK_SECONDS if auth == "token" else "0")}
+    return base | SETTINGS | patience | {"DEFUSE_HOME": str(home.root), "DEFUSE_AUTH": auth}

@@ -52,13 +52,13 @@ class Operation:
 OPERATIONS = (
     Operation(
         "/v1/score", "post", "score", "Score one case record", ("router", "reviewer", "care", "admin"),
-        gives="Assessment", takes="CaseRecord", errors=(400, 409, 413, 415, 422, 503), description=UPDATE, example=CASE,
+        gives="Assessment", takes="CaseRecord", errors=(400, 408, 409, 413, 415, 422, 503), description=UPDATE, example=CASE,
         takes_key=True,
     ),
     Operation(
         "/v1/score/batch", "post", "score_batch", f"Score up to {BATCH_CASES:,} case records, answered in order",
         ("router", "reviewer", "care", "admin"),
-        gives="BatchAnswer", takes="Batch", errors=(400, 413, 415, 422, 503), example={"cases": [CASE]}, takes_key=True,
+        gives="BatchAnswer", takes="Batch", errors=(400, 408, 413, 415, 422, 503), example={"cases": [CASE]}, takes_key=True,
         description="Each case is answered by its assessment or by its own problem document; one bad case spoils no other.",
     ),
     Operation(

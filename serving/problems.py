@@ -15,6 +15,7 @@ TITLES = {
     403: "not allowed for this token",
     404: "not found",
     405: "method not allowed",
+    408: "too slow",
     409: "idempotency key of another body",
     413: "too large",
     415: "wrong media type",
@@ -30,6 +31,9 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Content-Security-Policy": "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src data:; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
 }
 """The headers of every answer, also of errors."""
 
@@ -60,7 +64,7 @@ class Problem(Exception):
         """The HTTP answer."""
         headers = HEADERS | self.headers
         if self.status == 503:
-            headers["Retry-After"] = str(RETRY_SECONDS)
+            headers.setdefault("Retry-After", str(RETRY_SECONDS))
         if self.status == 401:
             headers["WWW-Authenticate"] = "Bearer"
         body = json.dumps(self.to_record(), ensure_ascii=False).encode()

@@ -1,61 +1,71 @@
-"""The BentoML service: life cycle, health and packaging are BentoML's, the routes are the mounted app's."""
+"""The BentoML service: workers, sockets, life cycle and packaging are BentoML's, everything said over HTTP is ours."""
 
 from __future__ import annotations
 
-import logging
 import os
 from typing import Any
 
 import bentoml
+from _bentoml_impl.server.app import ServiceAppFactory
+from _bentoml_sdk import Service
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from features.errors import UserError
 from serving.access import Door
 from serving.app import make_app
+from serving.journal import keep_journal
+from serving.lifecycle import Life
 from training.artifact.home import Home
 
-log = logging.getLogger("defuse.serving")
 app = make_app()
-OWN_PATHS = frozenset({"/readyz", "/metrics"})
 
 
 class OwnRoutes:
-    """Sends these paths to our app; BentoML's own would come first.
+    """Sends every request to our app, and the rest (the life cycle) to BentoML's.
 
-    Its ``/readyz`` knows no problem documents, its ``/metrics`` has a label of every path that was ever asked for.
+    BentoML's own routes and middleware know no problem documents, keep a timer a request, label metrics with every
+    path that was ever asked for, and log what they can't validate.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._bento = app
+    def __init__(self, bento_app: ASGIApp) -> None:
+        self._bento_app = bento_app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send our paths to our app, everything else on its way."""
-        is_ours = scope["type"] == "http" and scope["path"] in OWN_PATHS
-        await (app if is_ours else self._bento)(scope, receive, send)
+        """Send it on its way."""
+        await (self._bento_app if scope["type"] == "lifespan" else app)(scope, receive, send)
 
 
-@bentoml.asgi_app(app, path="/", name="defuse")
-@bentoml.service(
-    name="defuse", workers=1, traffic={"timeout": 60}, logging={"access": {"enabled": False}},
-    metrics={"enabled": False},
-)  # fmt: skip
+class OwnService(Service[Any]):
+    """A BentoML service whose requests go to our app."""
+
+    __slots__ = ()
+
+    def to_asgi(self, is_main: bool = True) -> Any:
+        """The app that a worker serves."""
+        self.inject_config()
+        return OwnRoutes(ServiceAppFactory(self, is_main=is_main)())
+
+
+@bentoml.service(name="defuse", workers=1, logging={"access": {"enabled": False}}, metrics={"enabled": False})
 class DefuseService:
     """Scores dispute cases with the model in force."""
 
     def __init__(self) -> None:
-        """Load the verified model; without one the service runs, answers 503 and is not ready.
-
-        The desk is imported here, so that BentoML's supervisor, which imports this module too, goes without LightGBM.
-        """
-        from serving.desk import Desk  # noqa: PLC0415
-
+        """Prepare the worker; the supervisor, which imports this module too, goes without LightGBM."""
+        keep_journal()
         self.home = Home.from_environment()
         app.state.door = Door(self.home.root, open_to_all=os.environ.get("DEFUSE_AUTH") == "off")
-        try:
-            app.state.desk = Desk(self.home)
-        except UserError as error:
-            log.error("not ready: %s", error)
+
+    @bentoml.on_startup
+    async def open(self) -> None:
+        """Load the verified model; without one the service runs, answers 503, and looks again."""
+        self.life = Life(app, self.home)
+        await self.life.begin()
+
+    @bentoml.on_shutdown
+    async def close(self) -> None:
+        """Let go of what is held."""
+        await self.life.end()
 
 
 bento: Any = DefuseService  # the decorator's types say that it is still the class
-bento.add_asgi_middleware(OwnRoutes)
+bento.__class__ = OwnService

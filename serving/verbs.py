@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -81,4 +82,19 @@ def create_token(role: str, area: str, expires: str, per_minute: int, account: s
     show({"token": made, "role": role, "area": area}, json_output=json_output, text=made)
 
 
-VERBS = (score, serve, token, audit)
+@click.command()
+@as_json
+def doctor(json_output: bool) -> None:
+    """Tell what is configured, what is missing, and what to do; exit 2 where something keeps the service from scoring."""
+    from serving.doctor import State, as_text, examine  # noqa: PLC0415
+
+    host, auth = os.environ.get("DEFUSE_HOST", "127.0.0.1"), os.environ.get("DEFUSE_AUTH", "token")
+    findings = examine(Home.from_environment(), auth=auth, host=host)
+    blocks = any(finding.state is State.BLOCKS for finding in findings)
+    record = {"blocks": blocks, "findings": [finding.to_record() for finding in findings]}
+    show(record, json_output=json_output, text=as_text(findings))
+    if blocks:
+        sys.exit(2)
+
+
+VERBS = (doctor, score, serve, token, audit)

@@ -100,7 +100,7 @@ def saved_model(
         horizon_days=experiment.label.horizon_days,
         reference_income_cny=experiment.matrix.reference_income_cny,
         columns=tuple(
-            _column_contract(indicator, column, held.values[:, place], held.weight)
+            _column_contract(indicator, column, held.values[:, place], held.weight, fitted=rows.train.values[:, place])
             for place, (indicator, column) in enumerate((i, name) for i in indicators for name in i.columns)
         ),
         calibration=made.line,
@@ -149,8 +149,12 @@ def points_contract(held: Rows, names: tuple[str, ...], experiment: Experiment) 
     )
 
 
-def _column_contract(indicator: Indicator, column: str, values: Values, weight: Values) -> ColumnContract:
+def _column_contract(
+    indicator: Indicator, column: str, values: Values, weight: Values, *, fitted: Values
+) -> ColumnContract:
+    """What the calibration rows hold of a column, and the categories that neither they nor the training rows do."""
     known = ~np.isnan(values)
+    seen = {*values[known].tolist(), *fitted[~np.isnan(fitted)].tolist()} if indicator.categories else set()
     if not known.any():
         typical, low, high = None, None, None
     else:
@@ -162,5 +166,5 @@ def _column_contract(indicator: Indicator, column: str, values: Values, weight: 
             typical = float(np.bincount(values[known].astype(np.int64), weights=weight[known]).argmax())
     return ColumnContract(
         indicator=indicator.id, column=column, categories=indicator.category_codes,
-        typical=typical, low=low, high=high,
+        typical=typical, low=low, high=high, unseen=tuple(c for n, c in enumerate(indicator.category_codes) if n not in seen),
     )  # fmt: skip

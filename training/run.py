@@ -13,6 +13,7 @@ from features.errors import MissingInput
 from features.records import Records
 from training.artifact.home import Home
 from training.artifact.model import RiskModel
+from training.artifact.store import CHALLENGER_FILE, write_record
 from training.audit.groups import audit_run
 from training.audit.table import find_audit_table
 from training.experiment import Experiment
@@ -103,6 +104,7 @@ def run_experiment(
             version = tracker.register(home.models / fitted.model.digest, fitted.model.contract)
     if version is not None:
         tracker.set_alias(CHALLENGER, version)
+        write_record(home.root / CHALLENGER_FILE, {"version": version, "digest": fitted.model.digest})
     return RunResult(run_id, version, fitted.model.digest, folder, _headline(record.evaluation), records.synthetic)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 
 from features.errors import KeyReused, LogUnavailable, LogUnusable, MissingInput
 from serving.log.anchors import Anchorer, Anchoring
-from serving.log.chain import MOST_PLACES, Kind, digest_of, digest_of_many, number_of
+from serving.log.chain import MOST_PLACES, START, Kind, digest_of, digest_of_many, number_of
 from serving.log.content import Part, sealed
 from serving.log.database import Database
 from serving.log.decision_rows import DecisionRows, StoredDecision
@@ -22,6 +23,19 @@ from serving.log.stored import Assessed, StoredAssessment, stored
 from serving.log.tables import ASSESSMENTS, CONTENTS, DECISIONS, ENTRIES, POLICIES
 from serving.log.transaction import Transaction
 from serving.log.writer import ANSWER_SECONDS, PATIENT_SECONDS, Writer
+
+
+@dataclass(frozen=True)
+class ShadowScore:
+    """What a challenger would have said beside one assessment; it holds no content of the case."""
+
+    assessment_id: str
+    model_digest: str
+    model_version: str
+    probability: float
+    margin: float
+    tier: str
+
 
 PART_ROWS = 500
 """So many assessments of a part are prepared at a time, to bound memory."""
@@ -147,6 +161,11 @@ class DecisionLog:
         decision = self.writer.append(job, seconds=seconds)
         return self.find_decision(decision) if isinstance(decision, str) else decision
 
+    def keep_shadow(self, scores: Sequence[ShadowScore], *, seconds: float = ANSWER_SECONDS) -> None:
+        """Store what a challenger would have said; it is not part of the chain, as nobody was told."""
+        rows = [asdict(score) for score in scores]
+        self.writer.append(lambda transaction: transaction.extend("shadow_scores", rows), seconds=seconds)
+
     # --- finding ---------------------------------------------------------------------------------------------------
 
     def find(self, assessment_id: str) -> StoredAssessment:
@@ -215,6 +234,12 @@ class DecisionLog:
         return str(found)
 
     # --- state -----------------------------------------------------------------------------------------------------
+
+    def head(self) -> tuple[int, str]:
+        """How many entries the chain has, and the hash of the last."""
+        with self.database.reading() as connection:
+            found = connection.exec_driver_sql(self._statements.head).first()
+        return (found.seq, found.hash) if found is not None else (0, START)
 
     def is_writable(self) -> bool:
         """Whether something could be written now."""

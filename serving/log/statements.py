@@ -8,7 +8,17 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from serving.log.database import CHAIN_LOCK
-from serving.log.tables import ASSESSMENTS, CASES, CONTENTS, DECISIONS, ENTRIES, POLICIES, PROBE, REQUEST_KEYS
+from serving.log.tables import (
+    ASSESSMENTS,
+    CASES,
+    CONTENTS,
+    DECISIONS,
+    ENTRIES,
+    POLICIES,
+    PROBE,
+    REQUEST_KEYS,
+    SHADOW_SCORES,
+)  # fmt: skip
 
 NO: Any = sa.literal_column("0")
 YES: Any = sa.literal_column("1")
@@ -28,6 +38,7 @@ class Statements:
         self.insert = {
             table.name: self._text(sa.insert(table)) for table in (ENTRIES, ASSESSMENTS, DECISIONS, CONTENTS)
         }  # fmt: skip
+        self.insert["shadow_scores"] = self._text(insert(SHADOW_SCORES).on_conflict_do_nothing())
         self.insert["cases"] = self._text(_newer_case(insert))
         self.insert["request_keys"] = self._text(_key(insert))
         self.insert["policies"] = self._text(insert(POLICIES).on_conflict_do_nothing(index_elements=["digest"]))

@@ -8,6 +8,7 @@
 ``contents``       case content that can be erased (salt and content become null); nothing else of it can change
 ``cases``          the last assessment of each dispute and whether it waits: follows from the above, kept for speed
 ``request_keys``   idempotency keys until they expire
+``shadow_scores``  what the challenger would have said beside an assessment, append-only, not in the chain: never returned
 ``probe``          one row that is written to find out whether anything can be written
 =================  ====================================================================================================
 
@@ -139,6 +140,17 @@ REQUEST_KEYS = Table(
     Column("seq", WHOLE, nullable=False),
     Column("answer_id", Text, nullable=False),
     Index("request_keys_by_expiry", "expires_at"),
+    **STRICT,
+)  # fmt: skip
+
+SHADOW_SCORES = Table(
+    "shadow_scores", METADATA,
+    Column("assessment_id", Text, primary_key=True),
+    Column("model_digest", Text, primary_key=True),
+    Column("model_version", Text, nullable=False),
+    Column("probability", FRACTION, nullable=False),
+    Column("margin", FRACTION, nullable=False),
+    Column("tier", Text, nullable=False),
     **STRICT,
 )  # fmt: skip
 

@@ -10,7 +10,7 @@ from typing import Any
 from serving.log.chain import START, Entry, next_entry
 from serving.log.statements import Statements
 
-ORDER = ("policies", "entries", "assessments", "contents", "decisions", "cases", "request_keys")
+ORDER = ("policies", "entries", "assessments", "contents", "decisions", "cases", "request_keys", "shadow_scores")
 
 
 def now_us() -> int:

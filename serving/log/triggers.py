@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-APPEND_ONLY = ("entries", "assessments", "decisions", "policies")
+APPEND_ONLY = ("entries", "assessments", "decisions", "policies", "shadow_scores")
 REFUSED = "the decision log is append-only"
 ERASES = "NEW.content IS NULL AND NEW.salt IS NULL AND NEW.number = OLD.number AND NEW.part = OLD.part"
 """The one change that is allowed: content and salt become null."""

@@ -99,6 +99,17 @@ class Writer:
         since = self._busy_since
         return since is not None and time.monotonic() - since > 0.9 * self._busy_limit
 
+    @property
+    def waiting(self) -> int:
+        """How many jobs are not on disk yet."""
+        return self._waiting.qsize()
+
+    @property
+    def lag_seconds(self) -> float:
+        """How long the transaction under way has taken."""
+        since = self._busy_since
+        return 0.0 if since is None else time.monotonic() - since
+
     def is_writable(self) -> bool:
         """Whether something could be written now; tries it."""
         try:

@@ -159,6 +159,7 @@ class Running:
         self.log, self.port = log, free_port()
         self.base = f"http://127.0.0.1:{self.port}"
         environment = (environment or os.environ) | {"DEFUSE_HOME": str(home.root), "DEFUSE_AUTH": auth}
+        environment.setdefault("DEFUSE_LAME_DUCK_SECONDS", "0")
         with log.open("w") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "defuse", "serve", "--port", str(self.port)],

@@ -50,7 +50,9 @@ class RiskModel:
         self.classes_ = np.array([0, 1])
         self.indicators = tuple(dict.fromkeys(contract.indicator_ids))
         self.own_columns = contract.own_columns
-        self._groups = np.array([self.indicators.index(name) for name in contract.indicator_ids])
+        groups = [self.indicators.index(name) for name in contract.indicator_ids]
+        self._first = np.array([groups.index(group) for group in range(len(self.indicators))], np.intp)
+        self._further = [(group, place) for place, group in enumerate(groups) if place != self._first[group]]
 
     @property
     def booster(self) -> lgb.Booster:
@@ -109,9 +111,9 @@ class RiskModel:
     def explain_rows(self, rows: Values) -> Explained:
         """The same for rows built by the contract."""
         raw = self.scorer.contributions(rows)
-        by_indicator = np.zeros((len(rows), len(self.indicators)))
-        for position, group in enumerate(self._groups):
-            by_indicator[:, group] += raw[:, position]
+        by_indicator = raw[:, self._first]
+        for group, place in self._further:
+            by_indicator[:, group] += raw[:, place]
         return Explained(
             margin=self.margin_of_rows(rows),
             base_margin=self.base_margin,

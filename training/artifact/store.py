@@ -19,6 +19,8 @@ from training.artifact.scorer import FILES, read_scorer
 
 CONTRACT_FILE = "model.json"
 CHAMPION_FILE = "champion.json"
+CHALLENGER_FILE = "challenger.json"
+"""The version trained last, which the service scores in the shadow; MLflow's alias is its mirror."""
 
 
 def save_model(scorer_text: str, contract: ModelContract, models: Path) -> Path:
@@ -113,14 +115,26 @@ def read_champion(home: Path) -> dict[str, str]:
 
 
 def write_champion(home: Path, champion: dict[str, str]) -> None:
-    """Put a version in force: the file is replaced atomically, so that a kill leaves the former one."""
+    """Put a version in force: the file is replaced atomically, so that a kill leaves the former one.
+
+    It also vouches for the model's contract, so that its points score can be trusted where the trees are damaged.
+    """
+    contract = home / "models" / champion["digest"] / CONTRACT_FILE
+    if contract.is_file():
+        champion = champion | {"contract_sha256": hashlib.sha256(contract.read_bytes()).hexdigest()}
+    write_record(home / CHAMPION_FILE, champion)
+
+
+def write_record(path: Path, record: dict[str, str]) -> None:
+    """Replace a small JSON file in one step, on disk before it is named."""
+    home = path.parent
     home.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=home, prefix=".champion-")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(champion, file, ensure_ascii=False, indent=1)
+        json.dump(record, file, ensure_ascii=False, indent=1)
         file.flush()
         os.fsync(file.fileno())
-    Path(name).replace(home / CHAMPION_FILE)
+    Path(name).replace(path)
 
 
 def load_champion(home: Path) -> tuple[RiskModel, dict[str, str]]:
