@@ -17,6 +17,15 @@ from features.history import Array
 
 
 @compiled
+def types_among(type_: Times) -> np.int64:
+    """The types of some pairs as bits."""
+    bits = np.int64(0)
+    for code in type_:
+        bits |= np.int64(1) << code
+    return bits
+
+
+@compiled
 def of_types(chosen: Times, type_: Times, types: int) -> Times:
     """Those of the chosen pairs whose type is among some, given as bits."""
     kept = np.empty(len(chosen), np.int64)

@@ -24,6 +24,7 @@ Values = NDArray[np.float64]
 
 TYPE_CODE: dict[str, int] = {name: code for code, name in enumerate(EVENT_TYPES)}
 PAIRS_PER_BLOCK = 1_000_000
+_NOTHING = np.empty(0, np.int64)
 
 
 class Pairs:
@@ -37,6 +38,11 @@ class Pairs:
         self.log, self.rows, self.row, self.item, self.as_of = log, rows, row, item, as_of
         self.every = np.arange(len(row))
         self._columns: dict[str, Array] = {}
+
+    @cached_property
+    def present(self) -> int:
+        """The event types among the pairs, as bits: a type that is not there needs no search."""
+        return int(loops.types_among(self.column("type")))
 
     def column(self, name: str) -> Array:
         """The values of a log column, one per pair."""
@@ -74,6 +80,8 @@ class Occurrences(Pairs):
 
     def ids_of(self, pairs: Array) -> list[str]:
         """The ids of every report of these occurrences."""
+        if len(self._firsts) == len(self._leader):
+            return super().ids_of(pairs)
         order, starts = self._members
         ends = np.append(starts[1:], len(order))
         return [name for pair in pairs for name in self._reports.ids_of(order[starts[pair] : ends[pair]])]
@@ -118,9 +126,13 @@ class Selection:
 
     def of(self, *types: str) -> Selection:
         """Only rows of these event types."""
-        return self._known(types) or self._kept(
-            types, loops.of_types(self.index, self.pairs.column("type"), _bits(types))
-        )  # fmt: skip
+        found = self._known(types)
+        if found is None:
+            bits = _bits(types)
+            is_there = bits & self.pairs.present
+            chosen = loops.of_types(self.index, self.pairs.column("type"), bits) if is_there else _NOTHING
+            found = self._kept(types, chosen)
+        return found
 
     def are(self, *types: str) -> Flags:
         """Which of the selected rows are of these event types."""
@@ -199,6 +211,8 @@ class Selection:
 
     def ids_in(self, row: int) -> list[str]:
         """The ids of the selected rows of one landmark."""
+        if self.pairs.rows == 1:
+            return self.pairs.ids_of(self.index)
         low, high = np.searchsorted(self.row, (row, row + 1))
         return self.pairs.ids_of(self.index[low:high])
 

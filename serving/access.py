@@ -80,6 +80,25 @@ def create_token(
     token = f"dfs_{secrets.token_urlsafe(32)}"
     expires = (datetime.now(UTC) + lasting).isoformat(timespec="seconds")
     grants = [*read_grants(home / TOKENS_FILE), Grant(_hash(token), role, area, expires, per_minute, account)]
+    _write(home, grants)
+    return token
+
+
+def revoke_tokens(home: Path, name: str) -> int:
+    """Take back every token of an account, or the one whose digest begins so; how many.  It works at once.
+
+    Raises UserError where there is none.
+    """
+    grants = read_grants(home / TOKENS_FILE)
+    kept = [one for one in grants if name not in (one.account_id, one.token_sha256[:12])]
+    if len(kept) == len(grants):
+        raise UserError(f"no token is called {name!r}: `defuse token list` shows them")
+    _write(home, kept)
+    return len(grants) - len(kept)
+
+
+def _write(home: Path, grants: list[Grant]) -> None:
+    """Replace the token file in one step: who reads it meanwhile sees the former or the new one, whole."""
     home.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=home, prefix=".tokens-")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -87,7 +106,6 @@ def create_token(
         file.flush()
         os.fsync(file.fileno())
     Path(name).replace(home / TOKENS_FILE)
-    return token
 
 
 class Door:

@@ -187,3 +187,9 @@ class Ready(Answer):
     """A score could be given and logged now."""
 
     ready: Literal[True]
+
+
+class Alive(Answer):
+    """The process lives."""
+
+    alive: Literal[True]

@@ -24,6 +24,7 @@ from serving.access import EVERYONE, MAY_DECIDE, MAY_READ_CASES, MAY_SCORE, Door
 from serving.front import REQUEST_ID, ROLE, ROUTE, Front
 from serving.limits import (
     BATCH_BODY_LIMIT,
+    BATCH_BODY_SECONDS,
     BATCH_CASES,
     BATCHES_AT_ONCE,
     BODY_LIMIT,
@@ -90,8 +91,23 @@ async def score_batch(request: Request) -> Response:
     """``POST /v1/score/batch``: many case records, an assessment or a problem for each, in order."""
     desk, grant = _desk(request), _grant(request)
     demand(grant, MAY_SCORE)
+    with _one_of_few(request):
+        cases = _cases_of(await _body(request, BATCH_BODY_LIMIT, seconds=BATCH_BODY_SECONDS))
+        key, results = request.headers.get(KEY_HEADER), []
+        for start in range(0, len(cases), CASES_AT_ONCE):
+            some = cases[start : start + CASES_AT_ONCE]
+            results += [
+                {"assessment": answer} if error is None else {"problem": _problem(error, request).to_record()}
+                for answer, error in await desk.score_all(some, grant, key=key, first_place=start)
+            ]
+            await asyncio.sleep(0)  # others get their turn
+        return _json({"results": results})
+
+
+def _cases_of(body: bytes) -> list[Any]:
+    """The case records of a batch.  Raises Problem 400 or 422 for what is none."""
     try:
-        content = from_json(await _body(request, BATCH_BODY_LIMIT))  # bounds nesting, and takes no lone surrogate
+        content = from_json(body)  # bounds nesting, and takes no lone surrogate
     except ValueError:
         raise Problem(400, "the body is not JSON") from None
     cases = content.get("cases") if isinstance(content, dict) and set(content) == {"cases"} else None
@@ -100,16 +116,7 @@ async def score_batch(request: Request) -> Response:
         raise Problem(422, f"send {allowed}", (Fault("cases", Rule.BAD_TYPE, allowed),))
     if len(cases) > BATCH_CASES:
         raise Problem(422, f"send {allowed}", (Fault("cases", Rule.TOO_MANY_ROWS, allowed),))
-    results = []
-    for start in range(0, len(cases), CASES_AT_ONCE):
-        results += [
-            {"assessment": answer} if error is None else {"problem": _problem(error, request).to_record()}
-            for answer, error in await desk.score_all(
-                cases[start : start + CASES_AT_ONCE], grant, key=request.headers.get(KEY_HEADER), first_place=start
-            )
-        ]
-        await asyncio.sleep(0)  # others get their turn
-    return _json({"results": results})
+    return cases
 
 
 async def find(request: Request) -> Response:

@@ -139,7 +139,8 @@ def shown_contributions(scored: Scored) -> frozenset[str]:
 
 
 def _largest(shown: list[Part]) -> list[Part]:
-    return sorted(shown, key=lambda part: (-abs(part.contribution), part.indicator))[:MOST_REASONS]
+    sizes = sorted((-abs(part.contribution), part.indicator, place) for place, part in enumerate(shown))
+    return [shown[place] for _, _, place in sizes[:MOST_REASONS]]
 
 
 def _raising(shown: list[Part]) -> list[Part]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from features.clock import parse_time
 from features.errors import UserError
+from features.request_model import parse_case
 from serving.log.decision_log import policy_digest
 from serving.metrics import Metrics
+from serving.openapi_words import CASE
 from serving.policy import POLICY_FILE, Policy, read_policy
 from serving.scorer import Scorer
 from training.artifact.home import Home
@@ -139,6 +142,7 @@ def _ready(standing: Standing, policy: Policy) -> InForce:
     if standing.fallback is not None:
         log.error("%s: %s", standing.fallback, standing.reason)
     scorer = Scorer(standing.model, watch=policy.watch, fallback=standing.fallback)
+    scorer.score_case(parse_case(CASE, now_us=time.time_ns() // 1_000))  # loads what is compiled, before anybody waits
     return InForce(scorer, standing.version, policy, standing.fallback, standing.reason)
 
 

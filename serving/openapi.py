@@ -17,6 +17,7 @@ from serving import answers
 from serving.limits import BATCH_CASES
 from serving.log.decisions import DecisionRequest
 from serving.openapi_words import ABOUT, CASE, CURL, DECIDE, DECISION, PYTHON, RETRY, UPDATE
+from serving.permissions import permission
 from serving.problems import TITLES
 
 OPENAPI = "3.1.0"
@@ -24,7 +25,7 @@ REF = "#/components/schemas/{model}"
 COMMON_ERRORS = (401, 403, 405, 429, 500)
 MODELS: tuple[type[BaseModel], ...] = (
     answers.Assessment, answers.BatchAnswer, answers.Decision, answers.ModelInForce, answers.ProblemDocument,
-    answers.Ready,
+    answers.Alive, answers.Ready,
 )  # fmt: skip
 KEY = {
     "name": "Idempotency-Key", "in": "header", "required": False, "description": RETRY,
@@ -40,7 +41,6 @@ class Operation:
     method: str
     id: str
     summary: str
-    roles: tuple[str, ...]
     gives: str
     takes: str | None = None
     errors: tuple[int, ...] = ()
@@ -48,33 +48,39 @@ class Operation:
     example: dict[str, Any] | None = None
     takes_key: bool = False
 
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The roles that may call it; none: it asks for no token."""
+        return permission(self.method.upper(), self.path).names
+
 
 OPERATIONS = (
     Operation(
-        "/v1/score", "post", "score", "Score one case record", ("router", "reviewer", "care", "admin"),
+        "/v1/score", "post", "score", "Score one case record",
         gives="Assessment", takes="CaseRecord", errors=(400, 408, 409, 413, 415, 422, 503), description=UPDATE, example=CASE,
         takes_key=True,
     ),
     Operation(
         "/v1/score/batch", "post", "score_batch", f"Score up to {BATCH_CASES:,} case records, answered in order",
-        ("router", "reviewer", "care", "admin"),
         gives="BatchAnswer", takes="Batch", errors=(400, 408, 413, 415, 422, 503), example={"cases": [CASE]}, takes_key=True,
         description="Each case is answered by its assessment or by its own problem document; one bad case spoils no other.",
     ),
     Operation(
         "/v1/assessments/{assessment_id}", "get", "find", "A stored assessment, as your role may see it",
-        ("router", "reviewer", "care"), gives="Assessment", errors=(404, 503),
+        gives="Assessment", errors=(404, 503),
     ),
     Operation(
         "/v1/assessments/{assessment_id}/decisions", "post", "decide", "Record what a reviewer makes of an assessment",
-        ("reviewer", "care"), gives="Decision", takes="DecisionRequest", errors=(400, 404, 409, 413, 415, 422, 503),
+        gives="Decision", takes="DecisionRequest", errors=(400, 404, 408, 409, 413, 415, 422, 503),
         description=DECIDE, example=DECISION, takes_key=True,
     ),
     Operation(
         "/v1/model", "get", "model", "What is in force: version, digests, thresholds, catalogue",
-        ("router", "reviewer", "care", "analyst", "admin"), gives="ModelInForce", errors=(503,),
+        gives="ModelInForce", errors=(503,),
     ),
-    Operation("/readyz", "get", "ready", "Whether a score could be given and logged now", (), gives="Ready", errors=(503,)),
+    Operation("/livez", "get", "alive", "The process lives", gives="Alive"),
+    Operation("/healthz", "get", "healthy", "The same by its other name", gives="Alive"),
+    Operation("/readyz", "get", "ready", "Whether a score could be given and logged now",  gives="Ready", errors=(503,)),
 )  # fmt: skip
 
 

@@ -42,6 +42,7 @@ class Scorer:
         self._ids = [indicator.id for indicator in self.indicators]
         self._columns = _own_columns(self._ids)
         self._open = [not indicator.care_only for indicator in self.indicators]
+        self._closed = len(self._open) - sum(self._open)
         self._cautions = CautionRules(model.contract, self._ids, watch=watch or Watch(), fallback=fallback)
 
     def score_case(self, case: CaseRecord) -> Scored:
@@ -107,8 +108,9 @@ class Scorer:
 
     def _shown(self, contributions: list[float]) -> set[int]:
         """The places of what some role sees as a reason: only their evidence is ever told."""
-        order = sorted(range(len(contributions)), key=lambda n: (-abs(contributions[n]), self._ids[n]))
-        return {*order[:MOST_REASONS], *[n for n in order if self._open[n]][:MOST_REASONS]}
+        ordered = sorted(zip((-abs(one) for one in contributions), self._ids, range(len(contributions)), strict=True))
+        order = [place for _, _, place in ordered[: MOST_REASONS + self._closed]]
+        return {*order[:MOST_REASONS], *[place for place in order if self._open[place]][:MOST_REASONS]}
 
 
 class _EvidenceOf:

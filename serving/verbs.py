@@ -82,6 +82,33 @@ def create_token(role: str, area: str, expires: str, per_minute: int, account: s
     show({"token": made, "role": role, "area": area}, json_output=json_output, text=made)
 
 
+@token.command("list")
+@as_json
+def list_tokens(json_output: bool) -> None:
+    """Show who may call the service until when; the tokens themselves are not kept."""
+    from serving.access import TOKENS_FILE, read_grants  # noqa: PLC0415
+
+    grants = read_grants(Home.from_environment().root / TOKENS_FILE)
+    record = [
+        {"name": one.account_id, "token": one.token_sha256[:12], "role": one.role.value, "area": one.area,
+         "expires_at_utc": one.expires_at_utc, "per_minute": one.per_minute}
+        for one in grants
+    ]  # fmt: skip
+    lines = [f"{one['token']}  {one['name']}  {one['role']}  area {one['area'] or 'all'}  until {one['expires_at_utc']}" for one in record]  # fmt: skip
+    show({"tokens": record}, json_output=json_output, text="\n".join(lines) or "no token yet")
+
+
+@token.command("revoke")
+@click.argument("name")
+@as_json
+def revoke_token(name: str, json_output: bool) -> None:
+    """Take back the tokens of an account, or one by the beginning of its digest; a running service sees it at once."""
+    from serving.access import revoke_tokens  # noqa: PLC0415
+
+    count = revoke_tokens(Home.from_environment().root, name)
+    show({"revoked": count}, json_output=json_output, text=f"{count} token(s) taken back")
+
+
 @click.command()
 @as_json
 def doctor(json_output: bool) -> None:

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from pydantic_core import to_json
+
 from features.catalogue import BY_ID
 from features.clock import format_time
 from serving.assessment import Scored, shown_contributions
-from serving.log.chain import canonical, digest_of
+from serving.log.chain import digest_of
 from serving.log.content import Content, Part, joined, opened, parted, sealed
 from training.artifact.floors import BY_ID as FLOOR_BY_ID
 
@@ -55,15 +57,18 @@ class Assessed:
         if self.case_record is not None:
             case, care_events = parted(self.case_record, as_of=format_time(self.scored.as_of))
             parts.append(sealed(Part.CASE, case))
-        return (
-            *parts,
-            sealed(Part.CARE, _care_record(self.scored) | {"events": care_events, "due_at": self.care_due_at}),
-        )
+        care = _care_record(self.scored, *self._halves)
+        return (*parts, sealed(Part.CARE, care | {"events": care_events, "due_at": self.care_due_at}))
+
+    @cached_property
+    def _halves(self) -> tuple[dict[str, Any], frozenset[str]]:
+        """The plain record, and what of it is ever shown to others than the care role: where the two halves part."""
+        return self.scored.to_record(), shown_contributions(self.scored)
 
     @cached_property
     def text(self) -> str:
-        """The record that stays, as canonical JSON."""
-        return canonical(
+        """The record that stays, as JSON; its digest is that of these very bytes."""
+        return to_json(
             {
                 "form": FORM,
                 "assessment_id": self.assessment_id,
@@ -75,10 +80,10 @@ class Assessed:
                 "closed_at": self.closed_at,
                 "model": {"digest": self.model_digest, "version": self.model_version},
                 "policy": self.policy_digest,
-                "scored": _lasting_record(self.scored),
+                "scored": _lasting_record(self.scored, *self._halves),
                 "contents": {content.part.value: content.digest for content in self.contents},
             }
-        )
+        ).decode()
 
     @cached_property
     def digest(self) -> str:
@@ -185,10 +190,8 @@ def stored(number: int, text: str, contents: Mapping[str, bytes | None]) -> Stor
 # --- the two halves of what was computed ------------------------------------------------------------------------------
 
 
-def _lasting_record(scored: Scored) -> dict[str, Any]:
+def _lasting_record(scored: Scored, record: Mapping[str, Any], shown: frozenset[str]) -> dict[str, Any]:
     """All that every role may see, with the contributions that are ever shown to them, and the rest as one sum."""
-    record = scored.to_record()
-    shown = shown_contributions(scored)
     parts = [
         [part.indicator, value["value"], part.contribution if part.indicator in shown else None,
          [row for row in part.evidence if row not in scored.care_rows]]
@@ -202,10 +205,8 @@ def _lasting_record(scored: Scored) -> dict[str, Any]:
     return {**record, "parts": parts, "floors": floors, "care_rows": [], "folded": math.fsum(hidden)}
 
 
-def _care_record(scored: Scored) -> dict[str, Any]:
+def _care_record(scored: Scored, record: Mapping[str, Any], shown: frozenset[str]) -> dict[str, Any]:
     """What the lasting record leaves out."""
-    shown = shown_contributions(scored)
-    record = scored.to_record()
     whole = {
         part.indicator: [place, value["value"], part.contribution, list(part.evidence)]
         for place, (part, value) in enumerate(zip(scored.parts, record["parts"], strict=True))

@@ -11,7 +11,7 @@ class AppClient:
     """A small client with a header set that stays, in the manner of ``httpx.Client``."""
 
     def __init__(self, app, home):
-        self._home = home
+        self._home, self.app = home, app
         self._runner = asyncio.Runner()
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         self._client = httpx.AsyncClient(transport=transport, base_url="http://app")

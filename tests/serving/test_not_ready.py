@@ -13,6 +13,8 @@ from tests.serving.app_client import AppClient
 from tests.serving.cases import case
 from tests.serving.conftest import Running
 from tests.serving.test_contract import is_problem
+from training.artifact.points_model import PointsModel
+from training.artifact.standing import load_standing
 from training.artifact.store import load_champion, load_model, save_model, write_champion
 
 
@@ -84,13 +86,28 @@ def load_digest(home):
     return json.loads((home.root / "champion.json").read_text())["digest"]
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
+POINTS_STAND_IN = {
+    "a bit of the trees", "the last bit of the trees", "no trees", "half of the trees", "other columns", "other trees", "another name",
+}  # fmt: skip
+"""The contract is still the one that was promoted: its points score can be trusted."""
+
+
+@pytest.mark.parametrize("damage", sorted(set(DAMAGES) - POINTS_STAND_IN))
 def test_a_damaged_home_is_refused_by_name(damage, home):
     """A user error with a message of its own, and a status that is the server's, not the caller's."""
     DAMAGES[damage](home)
     with pytest.raises(UserError) as refused:
         Desk(home)
     assert str(home.root) in str(refused.value)
+
+
+@pytest.mark.parametrize("damage", sorted(POINTS_STAND_IN))
+def test_the_points_stand_in_where_their_contract_is_whole(damage, home):
+    DAMAGES[damage](home)
+    standing = load_standing(home.root)
+    assert standing.fallback == "points_fallback"
+    assert standing.reason
+    assert isinstance(standing.model, PointsModel)
 
 
 @pytest.mark.parametrize("damage", [name for name in DAMAGES if "log" not in name and "policy" not in name])
@@ -143,7 +160,7 @@ def test_an_app_that_has_not_started_says_503(home):
 
 def test_the_real_service_with_a_damaged_model(home, tmp_path):
     """Alive, not ready, and it says why in its log; BentoML's own /readyz never answers."""
-    DAMAGES["a bit of the trees"](home)
+    DAMAGES["a bit of the contract"](home)
     token = create_token(home.root, role=Role.REVIEWER)
     running = Running(home, tmp_path / "serve.log").wait("/livez")
     try:

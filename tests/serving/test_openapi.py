@@ -6,7 +6,7 @@ import pytest
 
 from features.request_model import parse_case
 from serving.access import Door, Role, create_token
-from serving.answers import Assessment, BatchAnswer, ModelInForce, ProblemDocument, Ready
+from serving.answers import Alive, Assessment, BatchAnswer, ModelInForce, ProblemDocument, Ready
 from serving.app import make_app
 from serving.desk import now_us
 from serving.openapi import OPERATIONS, openapi_document
@@ -66,6 +66,8 @@ def test_the_example_is_a_case_that_is_scored(client):
     (lambda c: c.post("/v1/score/batch", json={"cases": [case(), {"dispute": 1}]}), BatchAnswer),
     (lambda c: c.get("/v1/model"), ModelInForce),
     (lambda c: c.get("/readyz"), Ready),
+    (lambda c: c.get("/livez"), Alive),
+    (lambda c: c.get("/healthz"), Alive),
     (lambda c: c.post("/v1/score", json={}), ProblemDocument),
     (lambda c: c.get("/v1/assessments/none"), ProblemDocument),
 ])  # fmt: skip
