@@ -16,7 +16,8 @@ from features.errors import UserError
 from training.artifact.home import Home
 from training.artifact.model import RiskModel
 from training.artifact.store import load_model
-from training.evaluation.record import Evaluation, Measured, RunFacts
+from training.evaluation.measured import Measured
+from training.evaluation.record import Evaluation, RunFacts
 from training.impact import IMPACT_FILE, read_impact
 
 REPORT_FILE = "report.json"

@@ -21,14 +21,7 @@ from training.evaluation.contributions import IndicatorName, summarise_contribut
 from training.evaluation.coverage import NO_DISPUTE, measure_coverage
 from training.evaluation.held_out import HeldOutRows, Scores
 from training.evaluation.rankers import evaluate
-from training.evaluation.record import (
-    ContributionSummary,
-    Coverage,
-    Evaluation,
-    ReportRecord,
-    RunFacts,
-    SplitFacts,
-)
+from training.evaluation.record import ContributionSummary, Coverage, Evaluation, ReportRecord, RunFacts, SplitFacts
 from training.experiment import Experiment
 from training.origin import Origin
 from training.rows import Rows, SplitRows

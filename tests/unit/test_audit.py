@@ -24,9 +24,9 @@ from training.audit.proxy import AucDraws, Inputs
 from training.audit.record import NOT_RECORDED, AuditGroup
 from training.audit.table import MOST_VALUES, find_audit_table
 from training.evaluation.held_out import HeldOutRows, Scores
+from training.evaluation.measured import Measured
 from training.evaluation.metrics import auc
 from training.evaluation.rankers import evaluate
-from training.evaluation.record import Measured
 from training.run import run_experiment
 
 ROOT = Path(__file__).parents[2]

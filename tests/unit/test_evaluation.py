@@ -15,8 +15,8 @@ from training.evaluation.contributions import IndicatorName, summarise_contribut
 from training.evaluation.coverage import found_among_all, measure_coverage
 from training.evaluation.held_out import HeldOutRows, Scores
 from training.evaluation.interval import Sample, measure
+from training.evaluation.measured import Measured
 from training.evaluation.rankers import evaluate
-from training.evaluation.record import Measured
 from training.report.frequencies import denominator_for, natural_frequency
 
 NEW_YEAR_2024_US = 1_704_038_400_000_000  # 2024-01-01 00:00 in Asia/Shanghai

@@ -23,7 +23,8 @@ from training.artifact.contract import (
 )
 from training.artifact.home import Home
 from training.artifact.store import save_model
-from training.evaluation.record import Alarm, Difference, Evaluation, Measured, RunFacts
+from training.evaluation.measured import Difference, Measured
+from training.evaluation.record import Alarm, Evaluation, RunFacts
 from training.gates import Answers, run_gates
 from training.impact import TEMPLATE, read_impact, write_impact_template
 

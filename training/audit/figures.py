@@ -17,8 +17,8 @@ from training.audit.record import FEWEST_EVENTS, SMALLEST_COUNT, AuditGroup, Fig
 from training.evaluation.bootstrap import Draws, Weights, percentile_interval, totals_by_cluster
 from training.evaluation.held_out import HeldOutRows, Scores
 from training.evaluation.interval import Sample, measure
+from training.evaluation.measured import Measured
 from training.evaluation.metrics import chance_of_any, cut_at_capacity, dispute_tops
-from training.evaluation.record import Measured
 
 Integers = npt.NDArray[np.integer]
 Floats = npt.NDArray[np.float64]

@@ -18,8 +18,8 @@ from training.audit.contrast import holm_levels
 from training.audit.record import FEWEST_EVENTS, NOT_RECORDED, PROXY_MARGIN, SMALLEST_COUNT, Proxy
 from training.evaluation.bootstrap import Draws, Statistic, Weights, bootstrap, percentile_interval
 from training.evaluation.held_out import HeldOutRows
+from training.evaluation.measured import Measured
 from training.evaluation.metrics import auc
-from training.evaluation.record import Measured
 
 Integers = npt.NDArray[np.integer]
 Floats = npt.NDArray[np.float64]

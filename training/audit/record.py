@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from training.evaluation.record import Measured, Record
+from training.evaluation.measured import Measured, Record
 
 SMALLEST_COUNT = 10
 """A count below this is told as "under 10" and stands nowhere."""

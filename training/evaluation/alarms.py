@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
 
+from training.evaluation.measured import Measured
 from training.evaluation.metrics import at_capacity
-from training.evaluation.record import Alarm, Measured
+from training.evaluation.record import Alarm
 
 AUC_LIMIT = 0.90
 PRECISION_LIMIT = 0.03

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from features.clock import DAY_US
+from training.evaluation.measured import Measured
 from training.evaluation.metrics import exact_binomial
-from training.evaluation.record import Coverage, CoveragePart, CoveragePartName, Measured
+from training.evaluation.record import Coverage, CoveragePart, CoveragePartName
 
 Integers = npt.NDArray[np.integer]
 

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from training.evaluation.bootstrap import percentile_interval
+from training.evaluation.measured import Difference, IntervalMethod, Measured, Verdict
 from training.evaluation.metrics import exact_binomial, exact_poisson, split_capacity
-from training.evaluation.record import Difference, IntervalMethod, Measured, Verdict
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.integer]

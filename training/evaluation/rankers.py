@@ -19,6 +19,7 @@ from training.evaluation.bootstrap import Draws, Statistic, bootstrap
 from training.evaluation.coverage import found_among_all
 from training.evaluation.held_out import HeldOutRows, Integers, Mask, Scores
 from training.evaluation.interval import Sample, compare, measure
+from training.evaluation.measured import Difference, Measured
 from training.evaluation.metrics import (
     INTERVAL_LEVEL,
     at_capacity,
@@ -28,17 +29,7 @@ from training.evaluation.metrics import (
     rank_metrics,
 )
 from training.evaluation.ranking_draws import RankingDraws
-from training.evaluation.record import (
-    Alarm,
-    Band,
-    Coverage,
-    Difference,
-    Evaluation,
-    GainsPoint,
-    Measured,
-    Month,
-    TieBounds,
-)
+from training.evaluation.record import Alarm, Band, Coverage, Evaluation, GainsPoint, Month, TieBounds
 
 CAPACITIES = (0.0015, 0.01, 0.05, 0.10)
 GAINS_CAPACITIES = tuple(float(f"{share:.3g}") for share in np.geomspace(0.0005, 1.0, 34))

@@ -9,7 +9,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from training.audit.record import AuditAttribute, AuditGroup
-from training.evaluation.record import Measured
+from training.evaluation.measured import Measured
 from training.report.audit_view import ATTRIBUTE_NAMES, group_name, has_figure
 from training.report.plots import GRID, INK, LOOKS, QUIET, WIDE, svg
 from training.report.wording import number, share

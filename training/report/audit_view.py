@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from features.families.kind_and_stakes import KIND_NAMES
 from features.schema import DISPUTE_KINDS
 from training.audit.record import NOT_RECORDED, Audit, AuditAttribute, AuditGroup, Contrast, Proxy
-from training.evaluation.record import Measured
+from training.evaluation.measured import Measured
 from training.report.wording import number, range_of, share, value_of
 
 ATTRIBUTE_NAMES = {

@@ -24,7 +24,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
 from training.evaluation.held_out import LOCAL_ZONE
-from training.evaluation.record import Band, ContributionSummary, GainsPoint, Measured, Month, SplitFacts
+from training.evaluation.measured import Measured
+from training.evaluation.record import Band, ContributionSummary, GainsPoint, Month, SplitFacts
 from training.report.wording import TIER_OF_CAPACITY, ranker_name, share
 
 INK, QUIET, GRID = "#1c2733", "#5b6875", "#dfe4ea"

@@ -8,8 +8,9 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from training.evaluation.held_out import LOCAL_ZONE
+from training.evaluation.measured import Difference, Measured
 from training.evaluation.metrics import at_capacity, split_capacity
-from training.evaluation.record import Difference, Evaluation, Measured, ReportRecord, SplitFacts, TieBounds
+from training.evaluation.record import Evaluation, ReportRecord, SplitFacts, TieBounds
 from training.report.frequencies import denominator_for, natural_frequency
 from training.report.wording import (
     TIER_OF_CAPACITY,

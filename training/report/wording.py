@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from training.evaluation.measured import Measured
 from training.evaluation.metrics import split_capacity
-from training.evaluation.record import Measured
 
 PER = 1_000
 TIER_OF_CAPACITY = {0.0015: ("red", "红"), 0.01: ("orange", "橙"), 0.05: ("yellow", "黄")}
