@@ -30,9 +30,20 @@ UNITS = {
     "base_rate": "probability",
     "observed_rate": "probability",
     "mean_probability": "probability",
+    "weekly_recall": "share of positive rows",
+    "weekly_dispute_recall": "share of disputes with an incident",
+    "weekly_precision": "share of rows listed",
+    "flagged": "share of disputes with an incident",
+    "flagged_7_days_before": "share of disputes with an incident",
+    "median_lead_days": "days",
+    "weekly_jaccard": "share of cases in either week",
+    "tier_changed_without_record": "share of cases without a new record",
+    "net_benefit": "finds per 100,000 rows",
+    "net_benefit_of_treating_all": "finds per 100,000 rows",
+    "net_benefit_difference": "finds per 100,000 rows",
 }
 HIGHER_IS_BETTER = ("auc", "ap_over_base", "recall", "dispute_recall", "precision")
-NEEDS_NO_EVENT = ("mean_probability",)
+NEEDS_NO_EVENT = ("mean_probability", "weekly_jaccard", "tier_changed_without_record")
 RATES = ("base_rate", "observed_rate")
 
 
@@ -89,8 +100,12 @@ class Sample:
         return ""
 
 
-def measure(name: str, value: float | None, *, drawn: Floats, sample: Sample) -> Measured:
+def measure(
+    name: str, value: float | None, *, drawn: Floats, sample: Sample, scale: float | None = None
+) -> Measured:  # fmt: skip
     """Returns ``value`` with the percentile interval of its draws (draws,).
+
+    ``scale`` is what a share of finds would be if all were found; by default that of the metric's own name.
 
     A share that is 0 or 1 in every draw gets the exact binomial interval over pairs with an event instead: the
     bootstrap cannot see beyond what happened, and "0% (0% to 0%)" would be a lie.  A rate with too few events gets
@@ -101,7 +116,7 @@ def measure(name: str, value: float | None, *, drawn: Floats, sample: Sample) ->
         return sample.measured(name, value, _exact_rate(value, sample), method="exact Poisson")
     if few or value is None:
         return sample.measured(name, None, None, method=None, reason=few or "no fit was reached with these rows")
-    exact = _exact_share(name, value, sample)
+    exact = _exact_share(value, scale or _share_scale(name, sample.n_positive_rows, sample.n_rows), sample)
     if exact is not None:
         return sample.measured(name, value, exact, method="exact binomial")
     ends = percentile_interval(drawn)
@@ -115,9 +130,8 @@ def _exact_rate(value: float, sample: Sample) -> Ends:
     return low * per_event, min(high * per_event, 1.0)
 
 
-def _exact_share(name: str, value: float, sample: Sample) -> Ends | None:
-    """Returns the exact interval of a recall, dispute recall or precision that found none or all; None otherwise."""
-    scale = _share_scale(name, sample.n_positive_rows, sample.n_rows)
+def _exact_share(value: float, scale: float | None, sample: Sample) -> Ends | None:
+    """Returns the exact interval of a share of finds that found none or all; None otherwise."""
     if scale is None or 0 < value < scale * (1 - 1e-12):
         return None
     count = 0 if value <= 0 else sample.n_event_pairs

@@ -17,6 +17,7 @@ from training.evaluation.alarms import PRECISION_CAPACITY, too_good
 from training.evaluation.bands import BandDraws, risk_bands
 from training.evaluation.bootstrap import Draws, Statistic, bootstrap
 from training.evaluation.coverage import found_among_all
+from training.evaluation.decision_curve import DecisionDraws, decision_points
 from training.evaluation.held_out import HeldOutRows, Integers, Mask, Scores
 from training.evaluation.interval import Sample, compare, measure
 from training.evaluation.measured import Difference, Measured
@@ -37,6 +38,7 @@ EARLY_HOURS = 24
 ALL = "all"
 LATER = f"without_first_{EARLY_HOURS}h"
 MONTH_CAPACITY = 0.05
+POINTS = "points"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +127,7 @@ def evaluate(
     }
     months = rows.month
     statistics: dict[str, Statistic] = {}
+    decisions: dict[str, DecisionDraws] = {}
     for name, item in judged.items():
         statistics[f"ranking {name}"] = item.draws(
             n_clusters=n_clusters, later=later, capacities=capacities, gains=GAINS_CAPACITIES
@@ -132,6 +135,10 @@ def evaluate(
         statistics[f"bands {name}"] = BandDraws(
             band=bands[name], label=rows.label, probability=item.scores.probability, cluster=pair, n_clusters=n_clusters
         )
+        decisions[name] = DecisionDraws(
+            label=rows.label, probability=item.scores.probability, cluster=pair, n_clusters=n_clusters
+        )
+        statistics[f"decision {name}"] = decisions[name]
         for month in np.unique(months):
             part = item.taken(months == month)
             statistics[f"month {month} {name}"] = part.draws(
@@ -147,6 +154,7 @@ def evaluate(
         drawn=drawn,
         measured=measured,
         bands=bands,
+        decisions=decisions,
         draws=draws,
         seed=seed,
         capacities=capacities,
@@ -174,6 +182,7 @@ def _assemble(
     drawn: Draws,
     measured: tuple[Measured, ...],
     bands: Mapping[str, npt.NDArray[np.int64]],
+    decisions: Mapping[str, DecisionDraws],
     draws: int,
     seed: int,
     capacities: tuple[float, ...],
@@ -204,6 +213,12 @@ def _assemble(
         bands=tuple(band for name, item in judged.items() for band in _bands(item, bands[name], drawn)),
         months=tuple(month for item in judged.values() for month in _months(item, rows.month, drawn)),
         gains=tuple(point for item in judged.values() for point in _gains(item, drawn)),
+        decision_curve=decision_points(
+            decisions,
+            drawn,
+            samples={name: item.sample for name, item in judged.items()},
+            points=POINTS if POINTS in judged else None,
+        ),
         coverage=coverage,
         found_among_all=found,
         leak_probe=leak_probe,

@@ -59,6 +59,21 @@ class GainsPoint(Record):
     recall: Measured
 
 
+class DecisionPoint(Record):
+    """One threshold of the decision curve: net benefit in finds per 100,000 rows; treating none is 0.
+
+    ``over_treating_all`` and ``over_points`` are paired differences; the latter is None for the points score itself.
+    """
+
+    ranker: str
+    threshold: float = Field(gt=0, lt=1)
+    n_treated: int = Field(ge=0)
+    net_benefit: Measured
+    of_treating_all: Measured
+    over_treating_all: Measured
+    over_points: Measured | None = None
+
+
 class CoveragePart(Record):
     """How many incidents fall into one part of coverage, and their share of all incidents."""
 
@@ -112,6 +127,7 @@ class Evaluation(Record):
     bands: tuple[Band, ...]
     months: tuple[Month, ...]
     gains: tuple[GainsPoint, ...]
+    decision_curve: tuple[DecisionPoint, ...] = ()
     coverage: Coverage | None = None
     found_among_all: tuple[Measured, ...] = ()
     leak_probe: Measured | None = None
