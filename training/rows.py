@@ -164,6 +164,37 @@ def split_rows(
     return SplitRows(train, calibration, held, train_ids, calibration_ids, np.concatenate(names), counted)
 
 
+def test_rows(folder: Path, split: Split, columns: tuple[str, ...], *, label: str) -> tuple[Rows, Array]:
+    """The labelled rows of a matrix in the test, up to each dispute's incident, and the dispute ids beside them."""
+    found, names, offset = [], [], 0
+    for path in _parts(folder / "matrix"):
+        part = _read(folder, path.name, columns, label)
+        numbered, _ = _number_alike(part, part, offset)
+        rows, ids = _test_rows(numbered, split, Counted())
+        found.append(rows)
+        names.append(ids)
+        offset += len(part.rows)
+    return _joined(found), np.concatenate(names)
+
+
+def matrix_values(
+    folder: Path, columns: tuple[str, ...], *, dispute_ids: Array, as_of: Times
+) -> tuple[Values, Array]:  # fmt: skip
+    """The columns of a matrix for wanted rows, by dispute and landmark: (found rows, columns), and which were found."""
+    wanted = pd.MultiIndex.from_arrays([dispute_ids.astype(str), as_of])
+    values = np.full((len(wanted), len(columns)), np.nan)
+    found = np.zeros(len(wanted), dtype=bool)
+    for path in _parts(folder / "matrix"):
+        part = pq.read_table(path, columns=["dispute_id", "as_of", *columns])
+        ids = part["dispute_id"].to_numpy(zero_copy_only=False).astype(str)
+        place = wanted.get_indexer(pd.MultiIndex.from_arrays([ids, part["as_of"].cast("int64").to_numpy()]))
+        here = place >= 0
+        found[place[here]] = True
+        for position, name in enumerate(columns):
+            values[place[here], position] = part[name].to_numpy()[here]
+    return values[found], found
+
+
 def _weighted(parts: list[_DrawnRows], negative_rate: float) -> Rows:
     rows, left_out = _joined([part.kept for part in parts]), _joined([part.left_out for part in parts])
     pair_weight = pair_weights(_with_time(rows), rows.label, _with_time(left_out), left_out.label)

@@ -25,6 +25,7 @@ from training.registry import REPORT_FILE
 from training.report.files import ReportFiles, write_report
 from training.report.record import AuditedReport, read_report
 from training.rows import Counted, matrix_bounds
+from training.scrutiny import scrutinise
 from training.split import Split, all_origins
 from training.split_check import Promise, check_origins
 from training.tracking import CHALLENGER, Tracker
@@ -85,7 +86,7 @@ def run_experiment(
             manifest=material.manifest, origins=fitted.origins, model=fitted.model, indicators=material.indicators,
             notes=fitted.notes,
         )  # fmt: skip
-        record = judge(attempt, records, step=step)
+        record = scrutinise(judge(attempt, records, step=step), attempt, records, home=home, step=step)
         if audit_folder is not None:
             record = AuditedReport.of(record, audit_run(attempt, records, audit_table))
         folder = home.reports / run_id

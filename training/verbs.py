@@ -44,7 +44,7 @@ def train(
         with reporting() as report:
             result = run_experiment(
                 settings, experiment.read_text("utf-8"), opened, home=Home.from_environment(), progress=report,
-                sealed=sealed,
+                audit_folder=records, sealed=sealed,
             )  # fmt: skip
     if json_output:
         click.echo(json.dumps(result.to_record(), ensure_ascii=False))

@@ -26,6 +26,8 @@ from training.judging import Attempt
 Integers = npt.NDArray[np.integer]
 OPEN = ("channel", "district", "kind")
 """What is told of every run: not protected, and on the books anyway."""
+COMPLETENESS = "completeness"
+GAPS = ("few gaps", "some gaps", "many gaps")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,11 +152,24 @@ def audit_run(attempt: Attempt, records: Records, table: AuditTable | None) -> A
     return audit(
         held,
         attempt.scores,
-        Attributes(open_=_by_row(as_first_recorded(records, test.ids), test), protected=protected),
+        Attributes(
+            open_=_by_row(as_first_recorded(records, test.ids), test) | {COMPLETENESS: completeness(rows.values)},
+            protected=protected,
+        ),
         drawing=Drawing(draws=experiment.evaluation.draws, seed=experiment.seed),
         inputs=Inputs(values=rows.values, categorical=tuple(categorical)),
         ranker=next(iter(attempt.rankers)),
     )
+
+
+def completeness(values: Array) -> Array:
+    """How full each row's columns are, (n,) of ``GAPS``: thirds of the rows by the number of missing values.
+
+    Rows with equally many gaps stay together.
+    """
+    gaps = np.isnan(values).sum(axis=1)
+    edges = np.quantile(gaps, [1 / 3, 2 / 3], method="higher")
+    return np.array(GAPS, dtype=object)[np.searchsorted(edges, gaps, side="left")]
 
 
 def _by_row(of_dispute: Mapping[str, Array], test: _Test) -> dict[str, Array]:

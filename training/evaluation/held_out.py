@@ -17,6 +17,7 @@ Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 LOCAL_ZONE = "Asia/Shanghai"
+_ROW_COLUMNS = ("dispute", "pair", "as_of_us", "incident_at_us", "label")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,11 @@ class HeldOutRows:
         if (self.within(self.horizon_days * DAY_US) != (self.label == 1)).any():
             raise ValueError("labels and incident_at_us disagree about an incident within the horizon")
 
+    def taken(self, chosen: Mask) -> HeldOutRows:
+        """Returns the rows of a mask (n,)."""
+        columns = {name: getattr(self, name)[chosen] for name in _ROW_COLUMNS}
+        return HeldOutRows(**columns, horizon_days=self.horizon_days)
+
     def within(self, width_us: int) -> Mask:
         """Returns which rows have their incident in [as_of, as_of + width), (n,)."""
         happens = self.incident_at_us != NEVER_US
@@ -74,6 +80,10 @@ class Scores:
             raise ValueError("scores and probabilities must be finite and of one length")
         if not ((self.probability > 0) & (self.probability < 1)).all():
             raise ValueError("a calibrated probability lies between 0 and 1 and is never either")
+
+    def taken(self, chosen: Mask) -> Scores:
+        """Returns the scores of the rows of a mask (n,)."""
+        return Scores(score=self.score[chosen], probability=self.probability[chosen])
 
     @property
     def margin(self) -> Floats:

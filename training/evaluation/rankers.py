@@ -42,7 +42,7 @@ POINTS = "points"
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Judged:
+class Judged:
     """One ranker on one set of rows, with what the point estimates need."""
 
     ranker: str
@@ -52,14 +52,14 @@ class _Judged:
     scores: Scores
     population: str
 
-    def taken(self, mask: Mask, *, population: str | None = None) -> _Judged:
+    def taken(self, mask: Mask, *, population: str | None = None) -> Judged:
         """Returns the same on the rows of ``mask``."""
         return replace(
             self,
             label=self.label[mask],
             dispute=self.dispute[mask],
             pair=self.pair[mask],
-            scores=Scores(score=self.scores.score[mask], probability=self.scores.probability[mask]),
+            scores=self.scores.taken(mask),
             population=population or self.population,
         )
 
@@ -116,7 +116,7 @@ def evaluate(
     _check(rows, rankers, capacities)
     pair = np.unique(rows.pair, return_inverse=True)[1]
     judged = {
-        name: _Judged(ranker=name, label=rows.label, dispute=rows.dispute, pair=pair, scores=scores, population=ALL)
+        name: Judged(ranker=name, label=rows.label, dispute=rows.dispute, pair=pair, scores=scores, population=ALL)
         for name, scores in rankers.items()
     }
     later = ~rows.within(EARLY_HOURS * HOUR_US)
@@ -178,7 +178,7 @@ def _check(rows: HeldOutRows, rankers: Mapping[str, Scores], capacities: tuple[f
 def _assemble(
     rows: HeldOutRows,
     *,
-    judged: Mapping[str, _Judged],
+    judged: Mapping[str, Judged],
     drawn: Draws,
     measured: tuple[Measured, ...],
     bands: Mapping[str, npt.NDArray[np.int64]],
@@ -229,7 +229,7 @@ def _assemble(
     )
 
 
-def _population_numbers(item: _Judged, later: Mask, drawn: Draws, *, capacities: tuple[float, ...]) -> list[Measured]:
+def _population_numbers(item: Judged, later: Mask, drawn: Draws, *, capacities: tuple[float, ...]) -> list[Measured]:
     numbers = []
     for part in (item, item.taken(later, population=LATER)):
         sample = part.sample
@@ -260,7 +260,7 @@ def _exact_ratio(numbers: list[Measured], sample: Sample) -> Measured:
 
 
 def _differences(
-    judged: Mapping[str, _Judged], drawn: Draws, by_address: Mapping[tuple[str | None, str, str], Measured]
+    judged: Mapping[str, Judged], drawn: Draws, by_address: Mapping[tuple[str | None, str, str], Measured]
 ) -> list[Difference]:
     model, *others = judged
     left_out = {"base_rate", "mean_probability", "observed_over_expected_exact"}
@@ -278,7 +278,7 @@ def _differences(
     ]
 
 
-def _ties(item: _Judged, capacities: tuple[float, ...]) -> list[TieBounds]:
+def _ties(item: Judged, capacities: tuple[float, ...]) -> list[TieBounds]:
     cuts = [(share, cut_at_capacity(item.label, item.scores.score, capacity=share)) for share in capacities]
     n_positive = max(item.sample.n_positive_rows, 1)
     return [
@@ -297,7 +297,7 @@ def _ties(item: _Judged, capacities: tuple[float, ...]) -> list[TieBounds]:
     ]
 
 
-def _bands(item: _Judged, band: npt.NDArray[np.int64], drawn: Draws) -> list[Band]:
+def _bands(item: Judged, band: npt.NDArray[np.int64], drawn: Draws) -> list[Band]:
     n_rows = len(band)
     edges = np.r_[0, np.cumsum(np.bincount(band))] / n_rows
     made = []
@@ -314,7 +314,7 @@ def _bands(item: _Judged, band: npt.NDArray[np.int64], drawn: Draws) -> list[Ban
     return made
 
 
-def _months(item: _Judged, months: npt.NDArray[np.datetime64], drawn: Draws) -> list[Month]:
+def _months(item: Judged, months: npt.NDArray[np.datetime64], drawn: Draws) -> list[Month]:
     wanted = ("auc", "observed_over_expected", at_capacity("recall", MONTH_CAPACITY), "mean_probability")
     made = []
     for month in np.unique(months):
@@ -327,7 +327,7 @@ def _months(item: _Judged, months: npt.NDArray[np.datetime64], drawn: Draws) -> 
     return made
 
 
-def _gains(item: _Judged, drawn: Draws) -> list[GainsPoint]:
+def _gains(item: Judged, drawn: Draws) -> list[GainsPoint]:
     sample, key = item.sample, f"ranking {item.ranker}"
     hits = {share: cut_at_capacity(item.label, item.scores.score, capacity=share).hits for share in GAINS_CAPACITIES}
     n_positive = max(sample.n_positive_rows, 1)
@@ -346,7 +346,7 @@ def _gains(item: _Judged, drawn: Draws) -> list[GainsPoint]:
 
 
 def _alarms(
-    judged: Mapping[str, _Judged], by_address: Mapping[tuple[str | None, str, str], Measured]
+    judged: Mapping[str, Judged], by_address: Mapping[tuple[str | None, str, str], Measured]
 ) -> tuple[Alarm, ...]:
     return tuple(
         alarm

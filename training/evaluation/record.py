@@ -9,7 +9,10 @@ from typing import Literal
 
 from pydantic import Field
 
+from training.evaluation.champion_record import AgainstChampion
 from training.evaluation.measured import Difference, Measured, Record
+from training.evaluation.probe_record import Probe
+from training.evaluation.weekly_record import Weekly
 
 CoveragePartName = Literal["no_dispute_on_the_books", "dispute_but_no_scored_row", "scored"]
 Direction = Literal["higher values raise", "higher values lower", "mixed", "by category", "no effect in the sample"]
@@ -214,10 +217,33 @@ class ContributionSummary(Record):
     other_mean_absolute: float
 
 
+class OriginRecord(Record):
+    """One origin: its stretches of time, and the numbers on its test, the first ranker minus each other beside them."""
+
+    number: int = Field(ge=1)
+    splits: tuple[SplitFacts, ...]
+    draws: int
+    measured: tuple[Measured, ...]
+    differences: tuple[Difference, ...]
+
+    def find(self, name: str, *, ranker: str) -> Measured | None:
+        """Returns one number of all rows; None where there is none."""
+        wanted = (name, ranker, "all")
+        return next((one for one in self.measured if (one.name, one.ranker, one.population) == wanted), None)
+
+
 class ReportRecord(Record):
-    """Everything that a report shows: ``report.json`` is this record."""
+    """Everything that a report shows: ``report.json`` is this record, with the audit where there is one.
+
+    ``origins``: the earliest first, the last is that of ``evaluation``.  ``weekly`` is None where the landmarks are not
+    those of the spine, ``champion`` where nobody looked.
+    """
 
     run: RunFacts
     evaluation: Evaluation
+    origins: tuple[OriginRecord, ...] = ()
+    weekly: Weekly | None = None
+    probes: tuple[Probe, ...] = ()
+    champion: AgainstChampion | None = None
     contributions: ContributionSummary | None = None
     cautions: tuple[str, ...] = ()

@@ -15,6 +15,7 @@ ATTRIBUTE_NAMES = {
     "channel": ("Channel", "来源渠道"),
     "district": ("District", "区县"),
     "kind": ("Kind of dispute", "纠纷类型"),
+    "completeness": ("Completeness of the record", "记录完整程度"),
     "sex_mix": ("Sex of the parties", "当事人性别"),
     "age_band": ("Age band", "年龄段"),
     "urban_rural": ("Urban or rural", "城乡"),
@@ -29,6 +30,11 @@ _CHANNELS = {
     "court": ("court", "法院"),
     "petition_office": ("petition office", "信访窗口"),
     "walk_in": ("walk-in", "来访"),
+}
+_GAPS = {
+    "few gaps": ("few gaps", "缺项少"),
+    "some gaps": ("some gaps", "缺项中等"),
+    "many gaps": ("many gaps", "缺项多"),
 }
 _KINDS = {code: (name.en, name.zh) for code, name in zip(DISPUTE_KINDS, KIND_NAMES, strict=True)}
 FIGURE_NAMES = {
@@ -127,7 +133,7 @@ def group_name(attribute: str, group: str) -> tuple[str, str]:
     """Returns what a group is called in English and Chinese; the latter empty where only the records' code is known."""
     if group == NOT_RECORDED:
         return group, "未记录"
-    names = {"channel": _CHANNELS, "kind": _KINDS}.get(attribute, {})
+    names = {"channel": _CHANNELS, "kind": _KINDS, "completeness": _GAPS}.get(attribute, {})
     return names.get(group, (group.replace("_", " "), ""))
 
 

@@ -16,10 +16,7 @@ class AuditedReport(ReportRecord):
     @classmethod
     def of(cls, record: ReportRecord, audit: Audit) -> AuditedReport:
         """Returns ``record`` with its audit."""
-        return cls(
-            run=record.run, evaluation=record.evaluation, contributions=record.contributions,
-            cautions=record.cautions, audit=audit,
-        )  # fmt: skip
+        return cls(**{name: getattr(record, name) for name in ReportRecord.model_fields}, audit=audit)
 
 
 def read_report(text: str) -> ReportRecord:
