@@ -47,17 +47,18 @@ def test_lists_hold_what_sorting_each_area_and_week_gives():
     assert values[200, "weekly_recall"] == values[200, "weekly_dispute_recall"] == 1
 
 
-@pytest.mark.parametrize("ties", [False, True])
-def test_a_draw_makes_the_lists_anew_as_if_its_pairs_stood_there_so_often(ties):
-    rows = drawn_rows(ties=ties)
+def test_a_draw_weighs_the_cases_of_the_lists_by_how_often_their_pair_was_drawn():
+    rows = drawn_rows()
     weight = np.random.default_rng(8).poisson(1, 100)
-    lists = WeeklyLists(**rows, n_clusters=100, capacities=(3, 10))
-    drawn = lists.draw(weight[:, None].astype(np.float32))
-    again = {name: np.repeat(values, weight[rows["cluster"]]) for name, values in rows.items()}
-    repeated = WeeklyLists(**again, n_clusters=100, capacities=(3, 10)).values()
-    for capacity in (3, 10):
-        assert drawn[str(capacity), "weekly_recall"][0] == pytest.approx(repeated[capacity, "weekly_recall"])
-        assert drawn[str(capacity), "weekly_precision"][0] == pytest.approx(repeated[capacity, "weekly_precision"])
+    drawn = WeeklyLists(**rows, n_clusters=100, capacities=(3,)).draw(weight[:, None].astype(np.float32))
+    of_row, listed = weight[rows["cluster"]], np.zeros(400, bool)
+    for group in range(6):
+        inside = np.flatnonzero(rows["group"] == group)
+        listed[inside[np.argsort(-rows["score"][inside])][:3]] = True
+    hits = (of_row * listed * rows["label"]).sum()
+    assert hits > 0
+    assert drawn["3", "weekly_recall"][0] == pytest.approx(hits / (of_row * rows["label"]).sum())
+    assert drawn["3", "weekly_precision"][0] == pytest.approx(hits / (of_row * listed).sum())
 
 
 def test_a_tie_at_the_end_of_a_list_counts_in_part_between_its_bounds():
