@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.figure import Figure
 
-NAMES = ("features", "online", "serving", "quality")
+NAMES = ("features", "online", "serving", "quality", "coverage")
 RESULTS = Path(__file__).parent / "results"
 
 
