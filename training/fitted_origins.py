@@ -11,7 +11,7 @@ from typing import Any
 from features.catalogue import columns_of
 from features.clock import format_time
 from features.errors import UserError
-from features.indicator import Indicator
+from features.indicator import Bilingual, Indicator
 from features.records import Records
 from features.view import Values
 from training.artifact.home import Home
@@ -69,7 +69,7 @@ class FittedOrigins:
 
     origins: tuple[Origin, ...]
     model: RiskModel
-    notes: tuple[str, ...]
+    notes: tuple[Bilingual, ...]
     search: Search | None = None
 
 
@@ -94,11 +94,19 @@ def fit_origins(
         try:
             origins.append(fitting.at(number, split).origin(draws=experiment.evaluation.draws_before))
         except UserError as error:
-            notes.append(f"Origin {number} of {len(material.splits)} is left out: {error}")
+            notes.append(
+                Bilingual(
+                    f"Origin {number} of {len(material.splits)} is left out: {error}",
+                    f"第 {number} 个起点（共 {len(material.splits)} 个）略去：{error}",
+                )
+            )
     last = fitting.at(len(splits), splits[-1])
     if sealed:
         notes.append(
-            f"SEALED: the last origin stays unopened; the headline is origin {len(splits)} of {len(splits) + 1}."
+            Bilingual(
+                f"SEALED: the last origin stays unopened; the headline is origin {len(splits)} of {len(splits) + 1}.",
+                f"封存运行：最后一个起点未打开；本页以第 {len(splits)} 个起点（共 {len(splits) + 1} 个）为准。",
+            )
         )
         with tempfile.TemporaryDirectory() as nowhere:
             model = last.saved(Path(nowhere))
@@ -110,12 +118,16 @@ def fit_origins(
     return FittedOrigins((*origins, last.origin(draws=draws)), model, tuple(notes), last.search)
 
 
-def _opened(before: int) -> str:
+def _opened(before: int) -> Bilingual:
     if not before:
-        return "The last origin of these records was opened for the first time by this run."
+        return Bilingual(
+            "The last origin of these records was opened for the first time by this run.",
+            "这些记录的最后一个起点由本次运行首次打开。",
+        )
     times = "once" if before == 1 else f"{before} times"
-    return (
-        f"The last origin of these records had been opened {times} before this run: the more often, the less it proves."
+    return Bilingual(
+        f"The last origin of these records had been opened {times} before this run: the more often, the less it proves.",
+        f"在本次运行之前，这些记录的最后一个起点已打开过 {before} 次：打开越多，能证明的越少。",
     )
 
 
@@ -128,14 +140,17 @@ class _Fitting:
     studies: Path
     step: Step
 
-    def origins_missing(self) -> list[str]:
+    def origins_missing(self) -> list[Bilingual]:
         """What to tell of origins that the records are too short for."""
         asked, found = self.experiment.split.origins, len(self.material.splits)
         if asked == found:
             return []
         return [
-            f"The records are long enough for {found} of the {asked} origins asked for: how stable the model is over time "
-            "is the less known."
+            Bilingual(
+                f"The records are long enough for {found} of the {asked} origins asked for: how stable the model is over "
+                "time is the less known.",
+                f"记录的长度只够 {found} 个起点（要求 {asked} 个）：模型随时间是否稳定，所知更少。",
+            )
         ]
 
     def at(self, number: int, split: Split) -> _FittedOrigin:

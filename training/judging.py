@@ -13,13 +13,13 @@ import pyarrow.dataset as ds
 
 from features.clock import DAY_US, format_time
 from features.history import Array
-from features.indicator import Indicator
+from features.indicator import Bilingual, Indicator
 from features.records import Records
 from training.artifact.model import RiskModel
 from training.evaluation.alarms import shuffled_label_probe
 from training.evaluation.contributions import IndicatorName, summarise_contributions
 from training.evaluation.coverage import NO_DISPUTE, measure_coverage
-from training.evaluation.held_out import HeldOutRows, Scores
+from training.evaluation.held_out import Scores
 from training.evaluation.rankers import evaluate
 from training.evaluation.record import ContributionSummary, Coverage, Evaluation, ReportRecord, RunFacts, SplitFacts
 from training.experiment import Experiment
@@ -29,9 +29,15 @@ from training.split import Split
 
 EXPLAINED_ROWS = 4_000
 _POPULATION = {
-    "monthly": "Test rows: one a month for each dispute that is open or was closed lately; a dispute counts as found "
-    "if any of its rows with the incident ahead is in the top share.",
-    "matrix": "Test rows are the landmarks of the training matrix: busy disputes have more rows than quiet ones.",
+    "monthly": Bilingual(
+        "Test rows: one a month for each dispute that is open or was closed lately; a dispute counts as found if any of "
+        "its rows with the incident ahead is in the top share.",
+        "测试行：每起未结或近期办结的纠纷每月一行；只要事件发生前有一行进入前列，该纠纷即算找到。",
+    ),
+    "matrix": Bilingual(
+        "Test rows are the landmarks of the training matrix: busy disputes have more rows than quiet ones.",
+        "测试行为训练矩阵的时点：活动多的纠纷行数更多。",
+    ),
 }
 
 
@@ -50,7 +56,7 @@ class Attempt:
     manifest: dict[str, Any]
     origins: tuple[Origin, ...]
     model: RiskModel
-    notes: tuple[str, ...] = ()
+    notes: tuple[Bilingual, ...] = ()
 
     @property
     def split(self) -> Split:
@@ -76,12 +82,8 @@ class Attempt:
 def judge(attempt: Attempt, records: Records, *, step: Callable[[str, float], None]) -> ReportRecord:
     """Everything a report of this attempt holds."""
     test = attempt.rows.test
-    rows = HeldOutRows(
-        dispute=test.dispute, pair=test.pair, as_of_us=test.as_of, incident_at_us=test.incident_at, label=test.label,
-        horizon_days=attempt.experiment.label.horizon_days,
-    )  # fmt: skip
     evaluation = evaluate(
-        rows,
+        test.held_out(attempt.experiment.label.horizon_days),
         rankers=attempt.rankers,
         draws=attempt.origins[-1].draws,
         seed=attempt.experiment.seed,
@@ -91,11 +93,13 @@ def judge(attempt: Attempt, records: Records, *, step: Callable[[str, float], No
         ),
         progress=lambda done, of: step("intervals of the metrics", done / of),
     )
+    cautions = (*attempt.notes, *_cautions(attempt, evaluation, synthetic=records.synthetic))
     return ReportRecord(
         run=_facts(attempt),
         evaluation=evaluation,
         contributions=_contributions(attempt),
-        cautions=(*attempt.notes, *_cautions(attempt, evaluation, synthetic=records.synthetic)),
+        cautions=tuple(one.en for one in cautions),
+        cautions_zh=tuple(one.zh for one in cautions),
     )
 
 
@@ -153,7 +157,7 @@ def _contributions(attempt: Attempt) -> ContributionSummary:
 
 
 def _facts(attempt: Attempt) -> RunFacts:
-    split, manifest = attempt.split, attempt.manifest
+    manifest = attempt.manifest
     return RunFacts(
         run_id=attempt.run_id,
         created_at_utc=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -166,12 +170,18 @@ def _facts(attempt: Attempt) -> RunFacts:
         horizon_days=attempt.experiment.label.horizon_days,
         label_delay_days=round(attempt.experiment.label.label_delay_days),
         sampling_rate=attempt.experiment.sampling.negative_rate,
-        splits=(
-            _stretch("train", split.train_start, split.train_end, attempt.rows.train),
-            _stretch("embargo", split.train_end, split.test_start, None),
-            _stretch("test", split.test_start, split.test_end, attempt.rows.test),
-        ),
+        splits=stretches_of(attempt.origins[-1]),
         features=attempt.model.contract.column_names,
+    )
+
+
+def stretches_of(origin: Origin) -> tuple[SplitFacts, ...]:
+    """The stretches of time of an origin, and what each holds."""
+    split, rows = origin.split, origin.rows
+    return (
+        _stretch("train", split.train_start, split.train_end, rows.train),
+        _stretch("embargo", split.train_end, split.test_start, None),
+        _stretch("test", split.test_start, split.test_end, rows.test),
     )
 
 
@@ -188,14 +198,26 @@ def _stretch(name: Literal["train", "embargo", "test"], start: int, end: int, ro
     )
 
 
-def _cautions(attempt: Attempt, evaluation: Evaluation, *, synthetic: bool) -> tuple[str, ...]:
+def _cautions(attempt: Attempt, evaluation: Evaluation, *, synthetic: bool) -> tuple[Bilingual, ...]:
     cautions = [
         _POPULATION[attempt.experiment.cohort.population],
-        "Rows of one dispute are not independent: the intervals resample whole pairs.",
-        "Training rows hold all positives and a sample of the negatives; their count is not that of the records.",
+        Bilingual(
+            "Training rows hold all positives and a sample of the negatives; their count is not that of the records.",
+            "训练行包含全部阳性和一部分阴性，其行数不是记录的行数。",
+        ),
     ]
     if evaluation.n_events < 100:
-        cautions.append(f"Only {evaluation.n_events} disputes of the test had an incident: the intervals are wide.")
+        cautions.append(
+            Bilingual(
+                f"Only {evaluation.n_events} disputes of the test had an incident: the intervals are wide.",
+                f"测试期内只有 {evaluation.n_events} 起纠纷发生事件：区间很宽。",
+            )
+        )
     if synthetic:
-        cautions.append("SYNTHETIC records: this shows that the code is right, never that it works on real people.")
+        cautions.append(
+            Bilingual(
+                "SYNTHETIC records: this shows that the code is right, never that it works on real people.",
+                "合成数据（SYNTHETIC）：只说明代码正确，绝不说明对真实的人有效。",
+            )
+        )
     return tuple(cautions)

@@ -15,6 +15,7 @@ from features.clock import NEVER, Times
 from features.errors import MissingInput
 from features.history import Array
 from features.view import Values
+from training.evaluation.held_out import HeldOutRows
 from training.keeping import pair_weights
 from training.split import Split, training_rows
 
@@ -42,6 +43,13 @@ class Rows:
 
     def __getitem__(self, chosen: Array) -> Rows:
         return Rows(**{name: getattr(self, name)[chosen] for name in self.__dataclass_fields__})
+
+    def held_out(self, horizon_days: int) -> HeldOutRows:
+        """The same as test rows to be judged on, checked."""
+        return HeldOutRows(
+            dispute=self.dispute, pair=self.pair, as_of_us=self.as_of, incident_at_us=self.incident_at,
+            label=self.label, horizon_days=horizon_days,
+        )  # fmt: skip
 
     def columns(self, names: tuple[str, ...]) -> dict[str, Values]:
         """The values by column name."""

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from features.records import Records
 from training.against_champion import against_champion
 from training.artifact.home import Home
-from training.artifact.scale import sigmoid
-from training.evaluation.held_out import HeldOutRows, Scores
-from training.evaluation.record import ReportRecord, Weekly
+from training.evaluation.origins import numbers_of
+from training.evaluation.rankers import ALL
+from training.evaluation.record import OriginRecord, ReportRecord, Weekly
 from training.fit import TreeFitter
-from training.judging import Attempt
+from training.judging import Attempt, stretches_of
 from training.probing import Probing, run_probes
 from training.weekly_rows import weekly_view
 
@@ -22,12 +22,7 @@ def scrutinise(
     """The record with what a sceptic asks for next."""
     experiment, test, model = attempt.experiment, attempt.rows.test, attempt.model
     name, draws, seed = record.evaluation.rankers[0], record.evaluation.draws, experiment.seed
-    margin = model.margin_of_rows(test.values)
-    scores = Scores(score=margin, probability=sigmoid(margin))
-    held = HeldOutRows(
-        dispute=test.dispute, pair=test.pair, as_of_us=test.as_of, incident_at_us=test.incident_at, label=test.label,
-        horizon_days=experiment.label.horizon_days,
-    )  # fmt: skip
+    scores, held = attempt.scores, test.held_out(experiment.label.horizon_days)
     step("weekly view", 0.0)
     weekly = _weekly(attempt, records, name, draws=draws)
     step("weekly view", 1.0)
@@ -41,7 +36,32 @@ def scrutinise(
         fitter=TreeFitter(experiment.lightgbm, attempt.indicators, seed),
     )  # fmt: skip
     probes = run_probes(probing, records, step=step)
-    return record.model_copy(update={"weekly": weekly, "champion": champion, "probes": probes})
+    return record.model_copy(
+        update={"origins": _origins(record, attempt), "weekly": weekly, "champion": champion, "probes": probes}
+    )
+
+
+def _origins(record: ReportRecord, attempt: Attempt) -> tuple[OriginRecord, ...]:
+    """The numbers of every origin; those of the last are the evaluation's own."""
+    found = []
+    for origin in attempt.origins[:-1]:
+        rows = origin.rows.test.held_out(attempt.experiment.label.horizon_days)
+        numbers = numbers_of(rows, origin.rankers, draws=origin.draws, seed=attempt.experiment.seed)
+        found.append(
+            OriginRecord(
+                number=origin.number, splits=stretches_of(origin), draws=origin.draws,
+                measured=numbers.measured, differences=numbers.differences,
+            )
+        )  # fmt: skip
+    last, evaluation = attempt.origins[-1], record.evaluation
+    found.append(
+        OriginRecord(
+            number=last.number, splits=stretches_of(last), draws=last.draws,
+            measured=tuple(one for one in evaluation.measured if one.population == ALL),
+            differences=tuple(one for one in evaluation.differences if one.difference.population == ALL),
+        )
+    )  # fmt: skip
+    return tuple(found)
 
 
 def _weekly(attempt: Attempt, records: Records, name: str, *, draws: int) -> Weekly | None:

@@ -13,7 +13,6 @@ from features.history import Array
 from features.records import Records
 from training.artifact.model import RiskModel
 from training.artifact.tiers import tier_ranks
-from training.evaluation.held_out import HeldOutRows
 from training.evaluation.record import Weekly
 from training.evaluation.weekly import WeeklyRows, WeeklyScores, weekly_evaluation
 from training.evaluation.weekly_record import AreaLevel
@@ -35,12 +34,8 @@ def weekly_view(
     rows, ids = test_rows(matrix, split, model.contract.column_names, label=label)
     if len(rows) == 0:
         return None
-    held = HeldOutRows(
-        dispute=rows.dispute, pair=rows.pair, as_of_us=rows.as_of, incident_at_us=rows.incident_at, label=rows.label,
-        horizon_days=horizon_days,
-    )  # fmt: skip
     given = WeeklyRows(
-        rows=held,
+        rows=rows.held_out(horizon_days),
         week=(rows.as_of - split.test_start) // WEEK_US,
         areas=_areas(records, ids),
         known=records_known(records, ids, rows.as_of),

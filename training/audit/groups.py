@@ -143,10 +143,7 @@ def audit_run(attempt: Attempt, records: Records, table: AuditTable | None) -> A
     rows, model, experiment = attempt.rows.test, attempt.model, attempt.experiment
     test = _Test.of(attempt.rows.test_dispute_ids)
     protected = None if table is None else _by_row(table.of_disputes(test.ids), test)
-    held = HeldOutRows(
-        dispute=rows.dispute, pair=rows.pair, as_of_us=rows.as_of, incident_at_us=rows.incident_at, label=rows.label,
-        horizon_days=experiment.label.horizon_days,
-    )  # fmt: skip
+    held = rows.held_out(experiment.label.horizon_days)
     categorical = [place for place, name in enumerate(model.contract.column_names)
                    if any(i.categories and name in i.columns for i in attempt.indicators)]  # fmt: skip
     return audit(

@@ -247,3 +247,4 @@ class ReportRecord(Record):
     champion: AgainstChampion | None = None
     contributions: ContributionSummary | None = None
     cautions: tuple[str, ...] = ()
+    cautions_zh: tuple[str, ...] = ()
