@@ -42,10 +42,10 @@ def audit_plot(
     for axes, name in zip(panels, names, strict=True):
         _panel(axes, groups, name, overall.get(name))
         axes.set_title(_TITLES[name].format(top=share(capacity)), fontsize=9.5, color=INK, loc="left")
-    labels = [group_name(attribute.attribute, group.group)[0] for group in groups]
+    labels = [group_name(attribute.attribute, group.group) for group in groups]
     panels[0].set_yticks(range(len(groups)), labels)
     panels[0].set_ylim(len(groups) - 0.4, -0.6)
-    return svg(figure)
+    return svg(figure, outlined=False)
 
 
 def _panel(axes: Axes, groups: list[AuditGroup], name: str, overall: float | None) -> None:

@@ -9,7 +9,8 @@ from features.families.kind_and_stakes import KIND_NAMES
 from features.schema import DISPUTE_KINDS
 from training.audit.record import NOT_RECORDED, Audit, AuditAttribute, AuditGroup, Contrast, Proxy
 from training.evaluation.measured import Measured
-from training.report.wording import number, range_of, share, value_of
+from training.report.language import EN, Tongue
+from training.report.wording import number, sentence_of, share, too_few
 
 ATTRIBUTE_NAMES = {
     "channel": ("Channel", "来源渠道"),
@@ -43,9 +44,22 @@ FIGURE_NAMES = {
     "score_over_same_kind_and_district": ("Score against alike cases", "与同类案件的评分之比"),
 }
 _SHORT = {
-    "observed_over_expected": "O/E",
-    "dispute_recall_at_5pct": "found",
-    "score_over_same_kind_and_district": "score",
+    "observed_over_expected": ("O/E", "实际/预期"),
+    "dispute_recall_at_5pct": ("found", "找到率"),
+    "score_over_same_kind_and_district": ("score", "评分"),
+}
+_SIDES = {"above": "高于全部", "below": "低于全部"}
+_VALUES = {
+    "urban": ("urban", "城镇"),
+    "rural": ("rural", "农村"),
+    "men": ("men", "男"),
+    "women": ("women", "女"),
+    "mixed": ("mixed", "男女皆有"),
+    "under_35": ("under 35", "35 岁以下"),
+    "35_to_59": ("35 to 59", "35 至 59 岁"),
+    "60_and_over": ("60 and over", "60 岁及以上"),
+    "local": ("local", "本地"),
+    "elsewhere": ("elsewhere", "外来"),
 }
 _WORDS = {
     ("observed_over_expected", "above"): (
@@ -81,7 +95,6 @@ class GroupRow:
     """One group of an attribute in words."""
 
     name: str
-    name_zh: str
     rows: str
     disputes: str
     events: str
@@ -91,11 +104,10 @@ class GroupRow:
 
 @dataclass(frozen=True, kw_only=True)
 class AttributeView:
-    """One attribute: its groups, and the name of its picture (empty where no group has a figure)."""
+    """One attribute: its groups, and whether it has a picture (not where no group has a figure)."""
 
     attribute: str
     name: str
-    name_zh: str
     heads: tuple[str, ...]
     rows: tuple[GroupRow, ...]
     has_picture: bool
@@ -106,7 +118,6 @@ class AuditView:
     """The audit of a report in words."""
 
     findings: tuple[str, ...]
-    findings_zh: tuple[str, ...]
     top: str
     alpha: str
     margin: str
@@ -114,88 +125,107 @@ class AuditView:
     proxies: tuple[tuple[str, ...], ...]
 
 
-def audit_view(audit: Audit | None) -> AuditView | None:
+def audit_view(audit: Audit | None, say: Tongue) -> AuditView | None:
     """Returns the words of ``audit``; every number in them is one of its numbers, rounded."""
     if audit is None:
         return None
     return AuditView(
-        findings=tuple(_findings(audit)),
-        findings_zh=tuple(_findings_zh(audit)),
+        findings=tuple(_findings(audit, say)),
         top=share(audit.capacity),
         alpha=share(audit.alpha),
         margin=number(audit.proxy_margin, unit="ratio"),
-        attributes=tuple(_attribute(one, audit) for one in audit.attributes),
-        proxies=tuple(_proxy(one) for one in audit.proxies),
+        attributes=tuple(_attribute(one, audit, say) for one in audit.attributes),
+        proxies=tuple(_proxy(one, say) for one in audit.proxies),
     )
 
 
-def group_name(attribute: str, group: str) -> tuple[str, str]:
-    """Returns what a group is called in English and Chinese; the latter empty where only the records' code is known."""
+def attribute_name(attribute: str, say: Tongue) -> str:
+    """Returns what an attribute is called."""
+    return say(*ATTRIBUTE_NAMES.get(attribute, (attribute, attribute)))
+
+
+def channel_name(channel: str, say: Tongue) -> str:
+    """Returns what a channel is called."""
+    return group_name("channel", channel, say)
+
+
+def group_name(attribute: str, group: str, say: Tongue = EN) -> str:
+    """Returns what a group is called; in Chinese the records' code where only that is known."""
     if group == NOT_RECORDED:
-        return group, "未记录"
-    names = {"channel": _CHANNELS, "kind": _KINDS, "completeness": _GAPS}.get(attribute, {})
-    return names.get(group, (group.replace("_", " "), ""))
+        return say(group, "未记录")
+    names = {"channel": _CHANNELS, "kind": _KINDS, "completeness": _GAPS}.get(attribute, _VALUES)
+    return say(*names.get(group, (group.replace("_", " "), group.replace("_", " "))))
 
 
-def _findings(audit: Audit) -> Iterable[str]:
+def every_group_name() -> Iterable[tuple[str, str]]:
+    """Yields the names of all groups that have one in both languages."""
+    for names in (_CHANNELS, _KINDS, _GAPS, _VALUES):
+        yield from names.values()
+    yield NOT_RECORDED, "未记录"
+
+
+def _findings(audit: Audit, say: Tongue) -> Iterable[str]:
     if not audit.has_table:
-        yield "There was no audit table: protected attributes could not be looked at; channel, district and kind are."
+        yield say(
+            "There was no audit table: protected attributes could not be looked at; channel, district and kind are.",
+            "没有审计表：无法查看受保护属性，只查看渠道、区县和纠纷类型。",
+        )
     found = audit.findings()
     if not audit.n_comparisons:
-        yield f"No group has {audit.fewest_events} disputes with an incident and another beside it: too few to say."
+        yield say(
+            f"No group has {audit.fewest_events} disputes with an incident and another beside it: too few to say.",
+            f"没有可以比较的组：发生事件的纠纷至少要有 {audit.fewest_events} 起，样本太少，无法判断。",
+        )
     elif not found:
-        yield (
+        yield say(
             f"No group differs from all rows beyond chance, of {audit.n_comparisons:,} comparisons corrected by "
-            f"{audit.correction}. That is not proof that none does: see how wide the intervals are."
-        )
-    for attribute, group, contrast in found:
-        words = _WORDS[contrast.figure, contrast.differs or "above"][0]
-        title = ATTRIBUTE_NAMES.get(attribute.attribute, (attribute.attribute, ""))[0]
-        yield f"{title}, {group_name(attribute.attribute, group.group)[0]}: {words}: {_LOOK[0]}. {_told(group, contrast)}."
-    for proxy in audit.proxies:
-        if proxy.warning:
-            title = ATTRIBUTE_NAMES[proxy.attribute][0]
-            yield (
-                f"Warning: {title.lower()}, {group_name(proxy.attribute, proxy.group)[0]}, shows in the columns of the "
-                f"model: AUC {_measured(proxy.from_columns)} against {_measured(proxy.from_kind_and_district)} from "
-                f"kind and district alone, {proxy.from_columns.n_events:,} disputes with the value."
-            )
-
-
-def _findings_zh(audit: Audit) -> Iterable[str]:
-    if not audit.has_table:
-        yield "没有审计表：无法查看受保护属性，只查看渠道、区县和纠纷类型。"
-    found = audit.findings()
-    if not audit.n_comparisons:
-        yield f"没有可以比较的组：发生事件的纠纷至少要有 {audit.fewest_events} 起，样本太少，无法判断。"
-    elif not found:
-        yield (
+            f"{audit.correction}. That is not proof that none does: see how wide the intervals are.",
             f"共 {audit.n_comparisons:,} 项比较，经 {audit.correction} 校正后，没有一组与全部案件有超出偶然的差异。"
-            "这不证明没有差异，请看区间有多宽。"
+            "这不证明没有差异，请看区间有多宽。",
         )
     for attribute, group, contrast in found:
-        words = _WORDS[contrast.figure, contrast.differs or "above"][1]
-        title = ATTRIBUTE_NAMES.get(attribute.attribute, ("", attribute.attribute))[1]
-        english, chinese = group_name(attribute.attribute, group.group)
-        yield f"{title}（{chinese or english}）：{words}；{_LOOK[1]}。"
+        words = say(*_WORDS[contrast.figure, contrast.differs or "above"])
+        title, name = attribute_name(attribute.attribute, say), group_name(attribute.attribute, group.group, say)
+        told = _told(group, contrast, say)
+        yield say(f"{title}, {name}: {words}: {_LOOK[0]}. {told}.", f"{title}（{name}）：{words}；{_LOOK[1]}。{told}。")
     for proxy in audit.proxies:
         if proxy.warning:
-            title, name = ATTRIBUTE_NAMES[proxy.attribute][1], group_name(proxy.attribute, proxy.group)
-            yield f"警告：从模型的输入列可以看出{title}（{name[1] or name[0]}），明显好于只看纠纷类型和区县。"
+            yield _warning(proxy, say)
 
 
-def _told(group: AuditGroup, contrast: Contrast) -> str:
+def _warning(proxy: Proxy, say: Tongue) -> str:
+    title, name = attribute_name(proxy.attribute, say), group_name(proxy.attribute, proxy.group, say)
+    columns, base = sentence_of(proxy.from_columns, say), sentence_of(proxy.from_kind_and_district, say)
+    return say(
+        f"Warning: {title.lower()}, {name}, shows in the columns of the model: AUC {columns} against {base} from kind and "
+        f"district alone, {proxy.from_columns.n_events:,} disputes with the value.",
+        f"警告：从模型的输入列可以看出{title}（{name}），明显好于只看纠纷类型和区县：AUC {columns}，对照 {base}；"
+        f"{proxy.from_columns.n_events:,} 起纠纷有该取值。",
+    )
+
+
+def _told(group: AuditGroup, contrast: Contrast, say: Tongue) -> str:
     """The figure, and its contrast with all rows at the corrected level."""
     item: Measured | None = getattr(group, contrast.figure)
-    name = FIGURE_NAMES[contrast.figure][0]
-    of = "disputes" if contrast.figure == "score_over_same_kind_and_district" else "disputes with an incident"
-    own = f"{name} {_measured(item)}, {contrast.n_events:,} {of}" if item is not None else name
+    name = say(*FIGURE_NAMES[contrast.figure])
+    is_score = contrast.figure == "score_over_same_kind_and_district"
+    of = say("disputes" if is_score else "disputes with an incident", "起纠纷" if is_score else "起发生事件的纠纷")
+    own = name if item is None else say(
+        f"{name} {sentence_of(item)}, {contrast.n_events:,} {of}",
+        f"{name} {sentence_of(item, say)}，{contrast.n_events:,} {of}",
+    )  # fmt: skip
     if contrast.figure == "dispute_recall_at_5pct":
         value, low, high = (_points(end) for end in (contrast.value, contrast.low, contrast.high))
-        return f"{own}; {value} against all rows, in percentage points (corrected {low} to {high})"
+        return say(
+            f"{own}; {value} against all rows, in percentage points (corrected {low} to {high})",
+            f"{own}；与全部行相差 {value}，按百分点（校正后 {low} 至 {high}）",
+        )
     unit = "ratio" if item is None else item.unit
     value, low, high = (number(end, unit=unit) for end in (contrast.value, contrast.low, contrast.high))
-    return f"{own}; {value} times that of all rows (corrected {low} to {high})"
+    return say(
+        f"{own}; {value} times that of all rows (corrected {low} to {high})",
+        f"{own}；为全部行的 {value} 倍（校正后 {low} 至 {high}）",
+    )
 
 
 def _points(value: float) -> str:
@@ -203,23 +233,19 @@ def _points(value: float) -> str:
     return f"{'-' if value < 0 else '+'}{share(abs(value))}"
 
 
-def _measured(item: Measured) -> str:
-    if item.value is None:
-        return "too few to say"
-    return f"{value_of(item)} ({range_of(item)})"
+def _measured(item: Measured | None, say: Tongue) -> str:
+    return too_few(say) if item is None or item.value is None else sentence_of(item, say)
 
 
-def _attribute(one: AuditAttribute, audit: Audit) -> AttributeView:
-    name, name_zh = ATTRIBUTE_NAMES.get(one.attribute, (one.attribute, ""))
+def _attribute(one: AuditAttribute, audit: Audit, say: Tongue) -> AttributeView:
     heads = [FIGURE_NAMES["observed_over_expected"], FIGURE_NAMES["dispute_recall_at_5pct"]]
     if one.protected:
         heads.append(FIGURE_NAMES["score_over_same_kind_and_district"])
     return AttributeView(
         attribute=one.attribute,
-        name=name,
-        name_zh=name_zh,
-        heads=tuple(f"{english} {chinese}" for english, chinese in heads),
-        rows=tuple(_group(group, one, audit) for group in one.groups),
+        name=attribute_name(one.attribute, say),
+        heads=tuple(say(*head) for head in heads),
+        rows=tuple(_group(group, one, audit, say) for group in one.groups),
         has_picture=any(has_figure(group, protected=one.protected) for group in one.groups),
     )
 
@@ -230,32 +256,36 @@ def has_figure(group: AuditGroup, *, protected: bool) -> bool:
     return any(item is not None and item.value is not None for item in figures[: 3 if protected else 2])
 
 
-def _group(group: AuditGroup, attribute: AuditAttribute, audit: Audit) -> GroupRow:
-    name, name_zh = group_name(attribute.attribute, group.group)
+def _group(group: AuditGroup, attribute: AuditAttribute, audit: Audit, say: Tongue) -> GroupRow:
     figures = [group.observed_over_expected, group.dispute_recall_at_5pct]
     if attribute.protected:
         figures.append(group.score_over_same_kind_and_district)
     return GroupRow(
-        name=name,
-        name_zh=name_zh,
-        rows=_count(group.n_rows, audit),
-        disputes=_count(group.n_disputes, audit),
-        events=_count(group.n_events, audit),
-        figures=tuple("too few to say" if item is None else _measured(item) for item in figures),
-        finding="; ".join(f"{_SHORT[one.figure]} {one.differs} all" for one in group.findings),
+        name=group_name(attribute.attribute, group.group, say),
+        rows=_count(group.n_rows, audit, say),
+        disputes=_count(group.n_disputes, audit, say),
+        events=_count(group.n_events, audit, say),
+        figures=tuple(_measured(item, say) for item in figures),
+        finding=say("; ", "；").join(
+            f"{say(*_SHORT[one.figure])} {say(f'{one.differs} all', _SIDES[one.differs or 'above'])}"
+            for one in group.findings
+        ),
     )
 
 
-def _count(count: int | None, audit: Audit) -> str:
-    return f"under {audit.smallest_count}" if count is None else f"{count:,}"
+def _count(count: int | None, audit: Audit, say: Tongue) -> str:
+    if count is None:
+        return say(f"under {audit.smallest_count}", f"不足 {audit.smallest_count}")
+    return f"{count:,}"
 
 
-def _proxy(proxy: Proxy) -> tuple[str, ...]:
+def _proxy(proxy: Proxy, say: Tongue) -> tuple[str, ...]:
+    name = group_name(proxy.attribute, proxy.group, say)
     return (
-        f"{ATTRIBUTE_NAMES[proxy.attribute][0]}: {group_name(proxy.attribute, proxy.group)[0]}",
-        _measured(proxy.from_columns),
-        _measured(proxy.from_kind_and_district),
-        _measured(proxy.difference),
+        say(f"{attribute_name(proxy.attribute, say)}: {name}", f"{attribute_name(proxy.attribute, say)}：{name}"),
+        _measured(proxy.from_columns, say),
+        _measured(proxy.from_kind_and_district, say),
+        _measured(proxy.difference, say),
         f"{proxy.from_columns.n_events:,}",
-        "warning 警告" if proxy.warning else "",
+        say("warning", "警告") if proxy.warning else "",
     )

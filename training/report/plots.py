@@ -1,7 +1,7 @@
 """The pictures of a report, as SVG: each is a view of the evaluation record and computes nothing.
 
-Figures are made with the object interface, so that nothing global is touched.  English only: the fonts that come
-with matplotlib have no Chinese.  Rankers differ in colour, marker and line, never in colour alone.
+Figures are made with the object interface, so that nothing global is touched.  They are drawn in English;
+``plot_words`` exchanges the labels.  Rankers differ in colour, marker and line, never in colour alone.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
+from matplotlib.dates import AutoDateLocator, DateFormatter, date2num
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
@@ -42,7 +42,7 @@ class Look:
 
     colour: str
     marker: str
-    line: str
+    line: str | tuple[int, tuple[int, ...]]
 
 
 LOOKS = (
@@ -50,6 +50,8 @@ LOOKS = (
     Look(colour="#c2571a", marker="s", line="--"),
     Look(colour="#5d4a8a", marker="^", line="-."),
     Look(colour="#3c3c3c", marker="D", line=":"),
+    Look(colour="#1f7a63", marker="v", line=(0, (6, 2))),
+    Look(colour="#a3345c", marker="P", line=(0, (3, 1, 1, 1, 1, 1))),
 )
 
 
@@ -58,7 +60,8 @@ def looks(rankers: Sequence[str]) -> dict[str, Look]:
     return {ranker: LOOKS[place % len(LOOKS)] for place, ranker in enumerate(rankers)}
 
 
-def _axes(title: str, *, synthetic: bool, height: float = TALL) -> tuple[Figure, Axes]:
+def new_axes(title: str, *, synthetic: bool, height: float = TALL) -> tuple[Figure, Axes]:
+    """Returns a figure with one plot in the look of the house, its title to the left."""
     figure = Figure(figsize=(WIDE, height), layout="constrained")
     FigureCanvasSVG(figure)
     axes = figure.add_subplot()
@@ -73,10 +76,13 @@ def _axes(title: str, *, synthetic: bool, height: float = TALL) -> tuple[Figure,
     return figure, axes
 
 
-def svg(figure: Figure) -> bytes:
-    """Returns the figure as SVG with its letters as outlines and no date in it: the same record, the same bytes."""
+def svg(figure: Figure, *, outlined: bool = True) -> bytes:
+    """Returns the figure as SVG without a date in it: the same record, the same bytes.
+
+    Letters are outlines, or stay text that the reader's fonts show.
+    """
     buffer = io.BytesIO()
-    with mpl.rc_context({"svg.hashsalt": "defuse", "svg.fonttype": "path"}):
+    with mpl.rc_context({"svg.hashsalt": "defuse", "svg.fonttype": "path" if outlined else "none"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     return buffer.getvalue()
 
@@ -86,8 +92,9 @@ def _one_in(value: float, _place: int | None = None) -> str:
     return "1 in 1" if value >= 1 else f"1 in {round(1 / value):,}"
 
 
-def _bars(axes: Axes, place: Sequence[float], items: Sequence[Measured], *, look: Look, label: str) -> None:
-    x, value, low, high = _told(place, items)
+def bars(axes: Axes, place: Sequence[float], items: Sequence[Measured], *, look: Look, label: str) -> None:
+    """Draws the numbers that have a value with their intervals as upright bars at ``place``."""
+    x, value, low, high = told(place, items)
     if not x:
         return
     below = [max(v - a, 0.0) for v, a in zip(value, low, strict=True)]
@@ -98,7 +105,7 @@ def _bars(axes: Axes, place: Sequence[float], items: Sequence[Measured], *, look
     )  # fmt: skip
 
 
-def _told(
+def told(
     place: Sequence[float], items: Sequence[Measured], *, ranker: str | None = None
 ) -> tuple[list[float], list[float], list[float], list[float]]:
     """Returns place, value, low and high of the numbers that have a value, of one ranker or of all."""
@@ -110,34 +117,32 @@ def _told(
     return [t[0] for t in told], [t[1] for t in told], [t[2] for t in told], [t[3] for t in told]
 
 
-def timeline_plot(splits: Sequence[SplitFacts], *, synthetic: bool) -> bytes:
-    """Returns the picture of train, calibration, embargo and test on the time line of as_of."""
-    figure, axes = _axes("what the model learned from, and what it was judged on", synthetic=synthetic, height=2.4)
-    first, last = (date2num(datetime.fromisoformat(text)) for text in _outer(splits))
-    for place, split in enumerate(splits):
-        start, stop = (date2num(datetime.fromisoformat(text)) for text in (split.starts_at, split.ends_at))
-        colour = SPLIT_COLOURS[split.name]
-        hatch = "////" if split.name == "embargo" else None
-        y = len(splits) - 1 - place
-        axes.barh(y, stop - start, left=start, height=0.62, color=colour, edgecolor=QUIET, linewidth=0.8, hatch=hatch)
-        held = (
-            "no rows used"
-            if split.name == "embargo"
-            else f"{split.n_rows:,} rows, {split.n_events:,} disputes with an incident"
-        )
-        middle = (start + stop) / 2
-        left = middle > (first + last) / 2
-        axes.text(
-            start if left else stop, y, f"{held}  " if left else f"  {held}", va="center",
-            ha="right" if left else "left", fontsize=8.5, color=INK,
-        )  # fmt: skip
-    axes.set_yticks(range(len(splits)), [split.name for split in reversed(splits)])
-    locator = AutoDateLocator(tz=LOCAL, maxticks=9)
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=LOCAL, show_offset=False))
-    axes.set_xlim(first - 0.02 * (last - first), last + 0.02 * (last - first))
+def timeline_plot(origins: Sequence[Sequence[SplitFacts]], *, synthetic: bool) -> bytes:
+    """Returns the picture of the stretches of every origin on the time line of as_of, the latest at the bottom."""
+    figure, axes = new_axes(
+        "what the model learned from, and what it was judged on", synthetic=synthetic, height=1.5 + 0.62 * len(origins)
+    )
+    first, last = (date2num(datetime.fromisoformat(text)) for text in _outer([s for o in origins for s in o]))
+    for place, splits in enumerate(origins):
+        y = len(origins) - 1 - place
+        for split in splits:
+            start, stop = (date2num(datetime.fromisoformat(text)) for text in (split.starts_at, split.ends_at))
+            axes.barh(
+                y, stop - start, left=start, height=0.5, color=SPLIT_COLOURS[split.name], edgecolor=QUIET, linewidth=0.8,
+                hatch="////" if split.name == "embargo" else None, label=split.name if place == 0 else None,
+            )  # fmt: skip
+        test = splits[-1]
+        said = f"{test.n_rows:,} rows, {test.n_events:,} disputes with an incident"
+        end = date2num(datetime.fromisoformat(test.ends_at))
+        axes.text(end, y + 0.36, said, va="center", ha="right", fontsize=8.5, color=INK)
+    axes.set_yticks(range(len(origins)), [f"origin {number}" for number in range(len(origins), 0, -1)])
+    axes.set_ylim(-0.5, len(origins) - 0.35)
+    axes.xaxis.set_major_locator(AutoDateLocator(tz=LOCAL, maxticks=9))
+    axes.xaxis.set_major_formatter(DateFormatter("%Y-%m", tz=LOCAL))
+    axes.set_xlim(first - 0.01 * (last - first), last + 0.01 * (last - first))
     axes.grid(False, axis="y")
-    return svg(figure)
+    figure.legend(*axes.get_legend_handles_labels(), frameon=False, fontsize=9, loc="outside lower center", ncols=4)
+    return svg(figure, outlined=False)
 
 
 def _outer(splits: Sequence[SplitFacts]) -> tuple[str, str]:
@@ -149,7 +154,7 @@ def _outer(splits: Sequence[SplitFacts]) -> tuple[str, str]:
 
 def reliability_plot(bands: Sequence[Band], *, rankers: Sequence[str], synthetic: bool) -> bytes:
     """Returns the reliability diagram on log-log axes: observed against predicted rate by band, with intervals."""
-    figure, axes = _axes(
+    figure, axes = new_axes(
         "observed against predicted risk, in bands of ten events or more", synthetic=synthetic, height=5.4
     )
     ends = [band.mean_probability for band in bands]
@@ -159,7 +164,7 @@ def reliability_plot(bands: Sequence[Band], *, rankers: Sequence[str], synthetic
     for ranker, look in looks(rankers).items():
         own = [band for band in bands if band.ranker == ranker]
         predicted = [band.mean_probability for band in own]
-        _bars(axes, predicted, [band.observed_rate for band in own], look=look, label=ranker_name(ranker))
+        bars(axes, predicted, [band.observed_rate for band in own], look=look, label=ranker_name(ranker))
     for axis, name in ((axes.xaxis, "predicted"), (axes.yaxis, "observed")):
         getattr(axes, f"set_{axis.axis_name}scale")("log")
         axis.set_major_locator(FixedLocator([tick for tick in FREQUENCIES if low <= tick <= high]))
@@ -171,16 +176,16 @@ def reliability_plot(bands: Sequence[Band], *, rankers: Sequence[str], synthetic
     axes.tick_params(axis="x", rotation=28)
     axes.tick_params(which="minor", length=0)
     axes.legend(fontsize=9, loc="upper left", facecolor="#ffffff", framealpha=0.95, edgecolor="none")
-    return svg(figure)
+    return svg(figure, outlined=False)
 
 
 def gains_plot(gains: Sequence[GainsPoint], *, rankers: Sequence[str], synthetic: bool) -> bytes:
     """Returns the gains curve: recall by capacity on a log axis, with the interval of the model, chance and tiers."""
-    figure, axes = _axes("positive rows found, by how many rows can be looked at", synthetic=synthetic, height=5.0)
+    figure, axes = new_axes("positive rows found, by how many rows can be looked at", synthetic=synthetic, height=5.0)
     capacities = sorted({point.capacity for point in gains})
     axes.plot(capacities, capacities, color=QUIET, linestyle=(0, (1, 2)), linewidth=1.6, label="chance")
     for order, (ranker, look) in enumerate(looks(rankers).items()):
-        x, value, low, high = _told([p.capacity for p in gains], [p.recall for p in gains], ranker=ranker)
+        x, value, low, high = told([p.capacity for p in gains], [p.recall for p in gains], ranker=ranker)
         axes.plot(
             x, value, color=look.colour, linestyle=look.line, linewidth=2,
             label=ranker_name(ranker), zorder=5 - order,
@@ -213,19 +218,17 @@ def gains_plot(gains: Sequence[GainsPoint], *, rankers: Sequence[str], synthetic
     axes.set_ylabel("share of positive rows found", color=INK, fontsize=9.5)
     axes.tick_params(which="minor", length=0)
     axes.legend(fontsize=9, loc="upper left", facecolor="#ffffff", framealpha=0.95, edgecolor="none")
-    return svg(figure)
+    return svg(figure, outlined=False)
 
 
 def months_plot(months: Sequence[Month], *, rankers: Sequence[str], synthetic: bool) -> bytes:
     """Returns observed rate (with intervals) and mean probability of each ranker by month of as_of."""
-    figure, axes = _axes("mean score and observed rate by month", synthetic=synthetic, height=4.0)
+    figure, axes = new_axes("mean score and observed rate by month", synthetic=synthetic, height=4.0)
     names = sorted({month.month for month in months})
     place = {name: number for number, name in enumerate(names)}
     own = [month for month in months if month.ranker == rankers[0]]
     seen = Look(colour=INK, marker="D", line="none")
-    _bars(
-        axes, [place[m.month] for m in own], [m.observed_rate for m in own], look=seen, label="observed, 95% interval"
-    )
+    bars(axes, [place[m.month] for m in own], [m.observed_rate for m in own], look=seen, label="observed, 95% interval")
     for ranker, look in looks(rankers).items():
         told = [(place[m.month], m.mean_probability.value) for m in months if m.ranker == ranker]
         axes.plot(
@@ -241,13 +244,13 @@ def months_plot(months: Sequence[Month], *, rankers: Sequence[str], synthetic: b
     axes.set_ylabel("in 1,000 rows", color=INK, fontsize=9.5)
     axes.grid(False, axis="x")
     figure.legend(*axes.get_legend_handles_labels(), frameon=False, fontsize=9, loc="outside lower center", ncols=3)
-    return svg(figure)
+    return svg(figure, outlined=False)
 
 
 def contributions_plot(summary: ContributionSummary, *, synthetic: bool) -> bytes:
     """Returns, per indicator, a swarm of its contributions in log-odds; the shade is the rank of the value."""
     shown = summary.indicators
-    figure, axes = _axes("what moves the score", synthetic=synthetic, height=1.6 + 0.36 * max(len(shown), 3))
+    figure, axes = new_axes("what moves the score", synthetic=synthetic, height=1.6 + 0.36 * max(len(shown), 3))
     ends = [end for item in shown for end in (item.lowest, item.highest)] + [0.0]
     span = (max(ends) - min(ends)) or 1.0
     shades = LinearSegmentedColormap.from_list("value", colormaps["viridis"](np.linspace(0, 0.92, 64)))
@@ -267,7 +270,7 @@ def contributions_plot(summary: ContributionSummary, *, synthetic: bool) -> byte
     bar.ax.tick_params(labelsize=8.5, length=0)
     bar.set_label("value of the indicator (grey: missing)", fontsize=8.5, color=INK)
     bar.outline.set_visible(False)
-    return svg(figure)
+    return svg(figure, outlined=False)
 
 
 def _swarm(values: Sequence[float], *, width: float) -> list[float]:

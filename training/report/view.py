@@ -7,73 +7,74 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from training.audit.record import Audit
 from training.evaluation.held_out import LOCAL_ZONE
 from training.evaluation.measured import Difference, Measured
 from training.evaluation.metrics import at_capacity, split_capacity
 from training.evaluation.record import Evaluation, ReportRecord, SplitFacts, TieBounds
-from training.report.frequencies import denominator_for, natural_frequency
+from training.report.findings import cautions, findings, frequency_texts, suggestions
+from training.report.further_view import FurtherView, further_view
+from training.report.language import Tongue
 from training.report.wording import (
     TIER_OF_CAPACITY,
-    VERDICT_ZH,
+    difference_of,
     events_of,
     metric_name,
-    number,
     per_thousand,
     range_of,
     ranker_name,
     sentence_of,
     share,
-    suffix,
-    unit_of,
     value_of,
+    verdict_name,
 )
 
-HEADLINE_CAPACITY = 0.05
+Rows = tuple[tuple[str, ...], ...]
 ORDER = (
     "base_rate", "mean_probability", "auc", "ap_over_base", "dispute_recall", "recall", "precision",
     "observed_over_expected", "observed_over_expected_exact", "calibration_slope", "calibration_intercept",
+)  # fmt: skip
+SIDE_BY_SIDE = (
+    "auc", "ap_over_base", at_capacity("dispute_recall", 0.01), at_capacity("dispute_recall", 0.05),
+    at_capacity("recall", 0.05), at_capacity("precision", 0.05), "observed_over_expected", "calibration_slope",
 )  # fmt: skip
 PART_NAMES = {
     "no_dispute_on_the_books": ("No dispute was on the books", "事前没有纠纷登记"),
     "dispute_but_no_scored_row": ("A dispute, but no scored row in the days before", "有纠纷登记，但此前没有评分"),
     "scored": ("Scored in the days before", "此前已有评分"),
 }
+STRETCHES = {"train": "训练", "calibration": "校准", "embargo": "隔离期", "test": "检验"}
+DIRECTIONS = {
+    "higher values raise": "取值越高越升",
+    "higher values lower": "取值越高越降",
+    "mixed": "不一",
+    "by category": "按类别",
+    "no effect in the sample": "样本中无影响",
+}
+METHODS = {
+    "cluster bootstrap": "整群自助法",
+    "exact binomial": "精确二项",
+    "exact Poisson": "精确泊松",
+    "permutation": "置换",
+    "product of bounds": "上下限相乘",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
-class FrequencyRow:
-    """One capacity in natural frequencies: how many cases of the top share led to an incident, per ranker."""
+class Card:
+    """One number for the head of the page: who, how many in how many, and the range."""
 
     group: str
-    group_zh: str
-    texts: tuple[str, ...]
-    n_events: int
+    text: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class ComparisonRow:
-    """One metric: the model, each baseline, and the paired difference with its verdict."""
+class MetricRow:
+    """One metric: its name, what it means, and a cell for each column."""
 
     name: str
-    name_zh: str
     meaning: str
-    texts: tuple[str, ...]
-    differences: tuple[str, ...]
-    verdicts: tuple[str, ...]
-    n_events: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class NumberRow:
-    """One line of the table of all numbers."""
-
-    name: str
-    ranker: str
-    value: str
-    range: str
-    n_events: int
-    counts: str
-    method: str
+    cells: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,244 +84,184 @@ class ReportView:
     mark: str
     title: str
     findings: tuple[str, ...]
-    findings_zh: tuple[str, ...]
-    frequencies: tuple[FrequencyRow, ...]
-    populations: tuple[tuple[str, str, tuple[ComparisonRow, ...]], ...]
-    coverage: tuple[tuple[str, str, str, str], ...]
-    splits: tuple[tuple[str, ...], ...]
-    ties: tuple[tuple[str, ...], ...]
-    bands: tuple[tuple[str, ...], ...]
-    months: tuple[tuple[str, ...], ...]
-    month_top: str
-    contributions: tuple[tuple[str, ...], ...]
-    numbers: tuple[NumberRow, ...]
+    suggestions: tuple[str, ...]
+    cards: tuple[Card, ...]
+    rankers: tuple[str, ...]
+    frequencies: Rows
+    side_by_side: tuple[MetricRow, ...]
+    differences: tuple[MetricRow, ...]
+    populations: tuple[tuple[str, tuple[MetricRow, ...]], ...]
+    coverage: Rows
+    splits: Rows
+    ties: Rows
+    bands: Rows
+    months: Rows
+    contributions: Rows
+    numbers: Rows
     cautions: tuple[str, ...]
+    further: FurtherView
 
 
-def view_of(record: ReportRecord) -> ReportView:
-    """Returns the words of ``record``; every number in them is one of the record's, rounded."""
+def view_of(record: ReportRecord, audit: Audit | None, say: Tongue) -> ReportView:
+    """Returns the words of ``record`` in one language; every number in them is one of the record's, rounded."""
     evaluation = record.evaluation
     return ReportView(
         mark="SYNTHETIC" if record.run.synthetic else "",
-        title=f"Defuse: report on model {record.run.model_name}",
-        findings=tuple(_findings(evaluation)),
-        findings_zh=tuple(_findings_zh(evaluation)),
-        frequencies=tuple(_frequencies(evaluation)),
-        populations=tuple(_population(evaluation, name) for name in _populations(evaluation)),
-        coverage=tuple(_coverage(evaluation)),
-        splits=tuple(_split(split) for split in record.run.splits),
-        ties=tuple(_tie(tie) for tie in evaluation.ties),
-        bands=tuple(_bands(evaluation)),
-        months=tuple(_months(evaluation)),
-        month_top=share(HEADLINE_CAPACITY),
-        contributions=tuple(_contributions(record)),
-        numbers=tuple(_numbers(evaluation)),
-        cautions=(*_cautions(evaluation), *record.cautions),
+        title=say(f"Defuse: report on model {record.run.model_name}", f"Defuse：模型 {record.run.model_name} 的报告"),
+        findings=tuple(findings(evaluation, say)),
+        suggestions=tuple(suggestions(record, audit, say)),
+        cards=tuple(_cards(evaluation, say)),
+        rankers=tuple(ranker_name(ranker, say) for ranker in evaluation.rankers),
+        frequencies=tuple(_frequencies(evaluation, say)),
+        side_by_side=tuple(_metrics(evaluation, SIDE_BY_SIDE, say)),
+        differences=tuple(_differences(evaluation, say)),
+        populations=tuple(
+            (_population_name(evaluation, name, say), tuple(_metrics(evaluation, _names(evaluation), say, name)))
+            for name in dict.fromkeys(item.population for item in evaluation.measured)
+        ),
+        coverage=tuple(_coverage(evaluation, say)),
+        splits=tuple(row for number, splits in _origins(record) for row in _splits(number, splits, say)),
+        ties=tuple(_tie(tie, say) for tie in evaluation.ties),
+        bands=tuple(_bands(evaluation, say)),
+        months=tuple(_months(evaluation, say)),
+        contributions=tuple(_contributions(record, say)),
+        numbers=tuple(_numbers(evaluation, say)),
+        cautions=cautions(record, say),
+        further=further_view(record, say),
     )
 
 
-def _frequency_texts(items: Iterable[Measured], *, horizon_days: int, zh: bool = False) -> list[str]:
-    told = list(items)
-    values = [item.value for item in told if item.value is not None]
-    per = denominator_for(*values)
-    texts = []
-    for item in told:
-        if item.value is None or item.low is None or item.high is None:
-            texts.append(f"too few to say: {item.reason}")
-            continue
-        said = natural_frequency(item.value, low=item.low, high=item.high, horizon_days=horizon_days, per=per)
-        texts.append(said.zh if zh else said.en)
-    return texts
+def _group(capacity: float, say: Tongue) -> str:
+    top, tier = share(capacity), TIER_OF_CAPACITY.get(capacity)
+    if tier is None:
+        return say(f"Top {top}", f"前 {top}")
+    return say(f"Top {top} ({tier[0]})", f"前 {top}（{tier[1]}）")
 
 
-def _headline(evaluation: Evaluation) -> tuple[Measured, Measured, Measured]:
+def _cards(evaluation: Evaluation, say: Tongue) -> Iterable[Card]:
+    """Base rate and the tiers of the model, over one denominator."""
+    capacities = sorted((share_ for share_ in evaluation.capacities if share_ in TIER_OF_CAPACITY), reverse=True)
     model = evaluation.rankers[0]
-    precision = evaluation.find(at_capacity("precision", HEADLINE_CAPACITY), ranker=model)
-    found = evaluation.find(at_capacity("dispute_recall", HEADLINE_CAPACITY), ranker=model)
-    return evaluation.base_rate, precision, found
+    told = [evaluation.base_rate]
+    told += [evaluation.find(at_capacity("precision", capacity), ranker=model) for capacity in capacities]
+    texts = frequency_texts(told, horizon_days=evaluation.horizon_days, say=say)
+    groups = [say("All cases", "全部案件"), *(_group(capacity, say) for capacity in capacities)]
+    for group, text in zip(groups, texts, strict=True):
+        yield Card(group=group, text=text)
 
 
-def _findings(evaluation: Evaluation) -> Iterable[str]:
-    base, precision, found = _headline(evaluation)
-    base_text, top_text = _frequency_texts((base, precision), horizon_days=evaluation.horizon_days)
-    top, model = share(HEADLINE_CAPACITY), ranker_name(evaluation.rankers[0])
-    yield f"All cases on the books: {base_text} led to serious violence."
-    yield (
-        f"The {top} of cases that {model} ranks highest: {top_text}. Nearly all cases ranked high never turn violent, "
-        "so a high rank can only ever be a reason to offer help."
-    )
-    yield (
-        f"That {top} held {sentence_of(found)} of the {found.n_events:,} disputes with an incident; "
-        "the others were missed there."
-    )
-    for baseline in evaluation.rankers[1:]:
-        yield _against(evaluation, baseline)
-    if evaluation.coverage is not None:
-        yield _coverage_finding(evaluation)
-    for alarm in evaluation.alarms:
-        yield f"ALARM, {ranker_name(alarm.ranker)}: {alarm.message_en}"
-
-
-def _against(evaluation: Evaluation, baseline: str) -> str:
-    told = [d for d in evaluation.differences if d.baseline == baseline and d.difference.population == "all"]
-    judged = [d for d in told if d.verdict in ("better", "worse", "not better")]
-    better = [metric_name(d.metric).en for d in judged if d.verdict == "better"]
-    worse = [metric_name(d.metric).en for d in judged if d.verdict == "worse"]
-    name, model = ranker_name(baseline), ranker_name(evaluation.rankers[0])
-    if not judged:
-        return f"Against the {name.lower()}: too few events to say."
-    parts = [f"{model} is better in {', '.join(better)}" if better else f"{model} is in no measure better"]
-    if worse:
-        parts.append(f"worse in {', '.join(worse)}")
-    if better and len(better) + len(worse) < len(judged):
-        parts.append("and not better in the other ranking measures")
-    return f"Against the {name.lower()}, row for row: {'; '.join(parts)}."
-
-
-def _coverage_finding(evaluation: Evaluation) -> str:
-    coverage = evaluation.coverage
-    if coverage is None or coverage.n_incidents == 0:
-        return "Coverage: no incident in the period."
-    scored, none = coverage.part("scored"), coverage.part("no_dispute_on_the_books")
-    found = evaluation.found_among_all[0]
-    return (
-        f"Of all {coverage.n_incidents:,} incidents of the period {scored.count:,} had a scored row before; "
-        f"{none.count:,} had no dispute on the books, so no score could have reached them. "
-        f"Of all incidents, the top {share(HEADLINE_CAPACITY)} found {sentence_of(found)}."
-    )
-
-
-def _findings_zh(evaluation: Evaluation) -> Iterable[str]:
-    base, precision, found = _headline(evaluation)
-    base_text, top_text = _frequency_texts((base, precision), horizon_days=evaluation.horizon_days, zh=True)
-    top, model = share(HEADLINE_CAPACITY), ranker_name(evaluation.rankers[0])
-    yield f"全部在册案件：{base_text}发生严重暴力。"
-    yield f"{model} 排在最前的 {top}：{top_text}。排在前面的案件绝大多数不会发生暴力，因此只能作为主动提供帮助的理由。"
-    if found.value is not None:
-        said = f"{value_of(found)}（{_range_zh(found)}）"
-        yield f"前 {top} 中找到了 {found.n_events:,} 起发生事件的纠纷的 {said}，其余在此处漏掉。"
-    if evaluation.coverage is not None and evaluation.coverage.n_incidents:
-        none = evaluation.coverage.part("no_dispute_on_the_books")
-        total = evaluation.coverage.n_incidents
-        yield f"期间共 {total:,} 起事件，其中 {none.count:,} 起事前没有纠纷登记，任何评分都无法触及。"
-    for alarm in evaluation.alarms:
-        yield f"警报：{alarm.message_zh}"
-
-
-def _range_zh(item: Measured) -> str:
-    return range_of(item).replace(" to ", " 至 ")
-
-
-def _frequencies(evaluation: Evaluation) -> Iterable[FrequencyRow]:
+def _frequencies(evaluation: Evaluation, say: Tongue) -> Iterable[tuple[str, ...]]:
     names = [at_capacity("precision", capacity) for capacity in evaluation.capacities]
-    table = {name: [evaluation.find(name, ranker=ranker) for ranker in evaluation.rankers] for name in names}
-    base = evaluation.base_rate
-    told = [base, *(item for row in table.values() for item in row)]
-    texts = _frequency_texts(told, horizon_days=evaluation.horizon_days)
+    table = [[evaluation.find(name, ranker=ranker) for ranker in evaluation.rankers] for name in names]
+    told = [evaluation.base_rate, *(item for row in table for item in row)]
+    texts = frequency_texts(told, horizon_days=evaluation.horizon_days, say=say)
     width = len(evaluation.rankers)
-    yield FrequencyRow(group="All cases", group_zh="全部案件", texts=(texts[0],) * width, n_events=base.n_events)
+    yield (say("All cases", "全部案件"), *(texts[:1] * width))
     for place, capacity in enumerate(evaluation.capacities):
-        tier = TIER_OF_CAPACITY.get(capacity)
-        top = share(capacity)
-        yield FrequencyRow(
-            group=f"Top {top}" + (f" ({tier[0]})" if tier else ""),
-            group_zh=f"前 {top}" + (f"（{tier[1]}）" if tier else ""),
-            texts=tuple(texts[1 + place * width : 1 + (place + 1) * width]),
-            n_events=base.n_events,
+        yield (_group(capacity, say), *texts[1 + place * width : 1 + (place + 1) * width])
+
+
+def _names(evaluation: Evaluation) -> list[str]:
+    own = [one.name for one in evaluation.measured if (one.ranker, one.population) == (evaluation.rankers[0], "all")]
+    return sorted(own, key=lambda name: ORDER.index(split_capacity(name)[0]))
+
+
+def _population_name(evaluation: Evaluation, population: str, say: Tongue) -> str:
+    if population == "all":
+        return say("All test rows", "全部测试行")
+    hours = evaluation.early_hours
+    return say(f"Without incidents in the first {hours} h after the score", f"不含评分后 {hours} 小时内的事件")
+
+
+def _metrics(evaluation: Evaluation, names: Iterable[str], say: Tongue, population: str = "all") -> Iterable[MetricRow]:
+    known = {(item.name, item.ranker, item.population): item for item in evaluation.measured}
+    explained = set[str]()
+    for name in names:
+        every = [known.get((name, ranker, population)) for ranker in evaluation.rankers]
+        if every[0] is None:
+            continue
+        words, stem = metric_name(name), split_capacity(name)[0]
+        yield MetricRow(
+            name=say(words.en, words.zh),
+            meaning="" if stem in explained else say(words.meaning, words.meaning_zh),
+            cells=(*(sentence_of(item, say) if item else "" for item in every), f"{every[0].n_events:,}"),
+        )
+        explained.add(stem)
+
+
+def _differences(evaluation: Evaluation, say: Tongue) -> Iterable[MetricRow]:
+    by_metric = {(d.metric, d.baseline): d for d in evaluation.differences if d.difference.population == "all"}
+    for name in SIDE_BY_SIDE:
+        found = [by_metric.get((name, other)) for other in evaluation.rankers[1:]]
+        if any(found):
+            words = metric_name(name)
+            yield MetricRow(
+                name=say(words.en, words.zh), meaning="", cells=tuple(_difference(one, say) for one in found)
+            )
+
+
+def _difference(one: Difference | None, say: Tongue) -> str:
+    if one is None:
+        return ""
+    told = difference_of(one.difference, say)
+    return told if one.difference.value is None else f"{told}{say(': ', '：')}{verdict_name(one.verdict, say)}"
+
+
+def _coverage(evaluation: Evaluation, say: Tongue) -> Iterable[tuple[str, ...]]:
+    for part in evaluation.coverage.parts if evaluation.coverage is not None else ():
+        yield (say(*PART_NAMES[part.part]), f"{part.count:,}", sentence_of(part.share, say))
+
+
+def _origins(record: ReportRecord) -> list[tuple[int, tuple[SplitFacts, ...]]]:
+    if not record.origins:
+        return [(1, record.run.splits)]
+    return [(origin.number, origin.splits) for origin in record.origins]
+
+
+def _splits(number: int, splits: Iterable[SplitFacts], say: Tongue) -> Iterable[tuple[str, ...]]:
+    """Yields each stretch of time with its dates as read in Asia/Shanghai."""
+    for split in splits:
+        days = (
+            datetime.fromisoformat(text).astimezone(ZoneInfo(LOCAL_ZONE)) for text in (split.starts_at, split.ends_at)
+        )
+        counts = (split.n_rows, split.n_positive_rows, split.n_disputes, split.n_events)
+        name = say(split.name, STRETCHES[split.name])
+        yield (
+            say(f"Origin {number}, {name}", f"起点 {number}，{name}"),
+            *(day.date().isoformat() for day in days),
+            *(f"{count:,}" for count in counts),
         )
 
 
-def _populations(evaluation: Evaluation) -> list[str]:
-    return list(dict.fromkeys(item.population for item in evaluation.measured))
-
-
-def _population(evaluation: Evaluation, population: str) -> tuple[str, str, tuple[ComparisonRow, ...]]:
-    model, *others = evaluation.rankers
-    titles = {"all": ("All test rows", "全部测试行")}
-    hours = evaluation.early_hours
-    title = titles.get(
-        population, (f"Without incidents in the first {hours} h after the score", f"不含评分后 {hours} 小时内的事件")
-    )
-    by_metric = {(d.metric, d.baseline): d for d in evaluation.differences if d.difference.population == population}
-    rows, explained = [], set[str]()
-    own = [item for item in evaluation.measured if item.ranker == model and item.population == population]
-    for item in sorted(own, key=lambda item: ORDER.index(split_capacity(item.name)[0])):
-        every = [evaluation.find(item.name, ranker=ranker, population=population) for ranker in evaluation.rankers]
-        differences = [by_metric.get((item.name, other)) for other in others]
-        stem = split_capacity(item.name)[0]
-        rows.append(_comparison(item, every, differences, explain=population == "all" and stem not in explained))
-        explained.add(stem)
-    return (*title, tuple(rows))
-
-
-def _comparison(
-    item: Measured, every: list[Measured], differences: list[Difference | None], *, explain: bool
-) -> ComparisonRow:
-    name = metric_name(item.name)
-    return ComparisonRow(
-        name=name.en,
-        name_zh=name.zh,
-        meaning=name.meaning if explain else "",
-        texts=tuple(sentence_of(other) for other in every),
-        differences=tuple("" if d is None else _difference(d.difference) for d in differences),
-        verdicts=tuple("" if d is None else f"{d.verdict} {VERDICT_ZH[d.verdict]}" for d in differences),
-        n_events=item.n_events,
-    )
-
-
-def _difference(item: Measured) -> str:
-    if item.value is None or item.low is None or item.high is None:
-        return f"too few to say: {item.reason}"
-    value, low, high = (_signed(end, item) for end in (item.value, item.low, item.high))
-    return f"{value}{suffix(item)} ({low} to {high})"
-
-
-def _signed(value: float, item: Measured) -> str:
-    text = number(abs(value), unit=unit_of(item)).lstrip("+")
-    if unit_of(item).startswith("share of rows"):
-        text = per_thousand(abs(value))
-    return text if not text.strip("0.%") else f"{'-' if value < 0 else '+'}{text}"
-
-
-def _coverage(evaluation: Evaluation) -> Iterable[tuple[str, str, str, str]]:
-    for part in evaluation.coverage.parts if evaluation.coverage is not None else ():
-        yield (*PART_NAMES[part.part], f"{part.count:,}", sentence_of(part.share))
-
-
-def _split(split: SplitFacts) -> tuple[str, ...]:
-    """Returns one stretch of time with its dates as read in Asia/Shanghai."""
-    days = (datetime.fromisoformat(text).astimezone(ZoneInfo(LOCAL_ZONE)) for text in (split.starts_at, split.ends_at))
-    counts = (split.n_rows, split.n_positive_rows, split.n_disputes, split.n_events)
-    return (split.name, *(day.date().isoformat() for day in days), *(f"{count:,}" for count in counts))
-
-
-def _tie(tie: TieBounds) -> tuple[str, ...]:
+def _tie(tie: TieBounds, say: Tongue) -> tuple[str, ...]:
+    recall = [share(end) for end in (tie.recall_worst, tie.recall_best)]
+    precision = [per_thousand(end) for end in (tie.precision_worst, tie.precision_best)]
     return (
-        ranker_name(tie.ranker),
+        ranker_name(tie.ranker, say),
         share(tie.capacity),
         f"{tie.rows_taken:,.0f}",
         f"{tie.rows_tied_at_cut:,}",
-        f"{share(tie.recall_worst)} to {share(tie.recall_best)}",
-        f"{per_thousand(tie.precision_worst)} to {per_thousand(tie.precision_best)}",
+        say(" to ", " 至 ").join(recall),
+        say(" to ", " 至 ").join(precision),
     )
 
 
-def _bands(evaluation: Evaluation) -> Iterable[tuple[str, ...]]:
+def _bands(evaluation: Evaluation, say: Tongue) -> Iterable[tuple[str, ...]]:
     for band in evaluation.bands:
         yield (
-            ranker_name(band.ranker),
-            f"{share(band.top_share_from)} to {share(band.top_share_to)}",
+            ranker_name(band.ranker, say),
+            say(" to ", " 至 ").join((share(band.top_share_from), share(band.top_share_to))),
             per_thousand(band.mean_probability),
-            sentence_of(band.observed_rate),
-            sentence_of(band.observed_over_expected),
+            sentence_of(band.observed_rate, say),
+            sentence_of(band.observed_over_expected, say),
             f"{band.observed_rate.n_events:,}",
             f"{band.observed_rate.n_rows:,}",
         )
 
 
-def _months(evaluation: Evaluation) -> Iterable[tuple[str, ...]]:
+def _months(evaluation: Evaluation, say: Tongue) -> Iterable[tuple[str, ...]]:
     for month in (month for month in evaluation.months if month.ranker == evaluation.rankers[0]):
-        cells = (
+        cells: tuple[Measured, ...] = (
             month.observed_rate,
             month.mean_probability,
             month.auc,
@@ -328,46 +269,31 @@ def _months(evaluation: Evaluation) -> Iterable[tuple[str, ...]]:
             month.recall_at_5pct,
         )
         counts = (f"{month.observed_rate.n_events:,}", f"{month.observed_rate.n_rows:,}")
-        yield (month.month, *(sentence_of(cell) for cell in cells), *counts)
+        yield (month.month, *(sentence_of(cell, say) for cell in cells), *counts)
 
 
-def _contributions(record: ReportRecord) -> Iterable[tuple[str, ...]]:
+def _contributions(record: ReportRecord, say: Tongue) -> Iterable[tuple[str, ...]]:
     for item in record.contributions.indicators if record.contributions is not None else ():
         yield (
-            item.name_en,
-            item.name_zh,
+            say(item.name_en, item.name_zh),
             f"{item.mean_absolute:.3f}",
-            f"{item.lowest:+.2f} to {item.highest:+.2f}",
-            item.direction,
+            say(" to ", " 至 ").join((f"{item.lowest:+.2f}", f"{item.highest:+.2f}")),
+            say(item.direction, DIRECTIONS[item.direction]),
             share(item.share_missing),
         )
 
 
-def _numbers(evaluation: Evaluation) -> Iterable[NumberRow]:
+def _numbers(evaluation: Evaluation, say: Tongue) -> Iterable[tuple[str, ...]]:
     extra = () if evaluation.leak_probe is None else (evaluation.leak_probe,)
     for item in (*evaluation.measured, *extra):
-        title = metric_name(item.name).en
-        late = "" if item.population == "all" else f", without the first {evaluation.early_hours} h"
-        yield NumberRow(
-            name=title + late,
-            ranker=ranker_name(item.ranker or ""),
-            value=value_of(item),
-            range=range_of(item),
-            n_events=item.n_events,
-            counts=events_of(item),
-            method=item.interval or "",
+        words = metric_name(item.name)
+        hours = evaluation.early_hours
+        late = "" if item.population == "all" else say(f", without the first {hours} h", f"，不含前 {hours} 小时")
+        yield (
+            say(words.en, words.zh) + late,
+            ranker_name(item.ranker or "", say),
+            value_of(item, say),
+            range_of(item, say),
+            "" if item.interval is None else say(item.interval, METHODS[item.interval]),
+            events_of(item, say),
         )
-
-
-def _cautions(evaluation: Evaluation) -> tuple[str, ...]:
-    days = evaluation.horizon_days
-    return (
-        "The score ranks cases, never people. It may only ever start an offer of help or a duty of an institution.",
-        "The lowest tier means: no elevated signal in the records. It never means that nothing can happen, and it "
-        "never ends a service.",
-        "Most incidents lie outside the highest tiers, and some have no record at all: see coverage.",
-        f"Rows of one dispute overlap: one incident makes every row of the {days} days before it positive. Intervals "
-        "therefore draw whole pairs, and events are counted in disputes.",
-        "Help that was given may have prevented violence: then precision looks lower than the need was.",
-        "Intervals that hold the other ranker's value, or a difference that holds zero, mean: not better.",
-    )
