@@ -45,7 +45,7 @@ def write_report(record: ReportRecord, *, out: Path) -> ReportFiles:
         html=out / "report.html", html_zh=out / "report.zh.html", json=out / "report.json",
         model_card=out / "model_card.md", model_card_zh=out / "model_card.zh.md",
     )  # fmt: skip
-    pictures = _pictures(record)
+    pictures = pictures_of(record)
     for say, page, card in ((EN, files.html, files.model_card), (ZH, files.html_zh, files.model_card_zh)):
         page.write_text(render_html(record, say, pictures=pictures), encoding="utf-8")
         card.write_text(render_model_card(record, say), encoding="utf-8")
@@ -58,7 +58,7 @@ def render_html(record: ReportRecord, say: Tongue = EN, *, pictures: dict[str, b
     names = {} if record.contributions is None else {i.name_en: i.name_zh for i in record.contributions.indicators}
     plots = {
         name: "data:image/svg+xml;base64," + base64.b64encode(spoken(svg, say, names)).decode()
-        for name, svg in (pictures or _pictures(record)).items()
+        for name, svg in (pictures or pictures_of(record)).items()
     }
     return _render("report.html.j2", record, say, escape=True, plots=plots)
 
@@ -84,11 +84,11 @@ def _render(name: str, record: ReportRecord, say: Tongue, *, escape: bool, plots
     )  # fmt: skip
 
 
-def _pictures(record: ReportRecord) -> dict[str, bytes]:
+def pictures_of(record: ReportRecord) -> dict[str, bytes]:
     """Returns the pictures as SVG, by name, with English labels."""
     evaluation, synthetic = record.evaluation, record.run.synthetic
     rankers = evaluation.rankers
-    origins = [origin.splits for origin in record.origins] or [record.run.splits]
+    origins = {origin.number: origin.splits for origin in record.origins} or {1: record.run.splits}
     pictures: dict[str, bytes | None] = {
         "timeline": timeline_plot(origins, synthetic=synthetic),
         "rankers": rankers_plot(evaluation, synthetic=synthetic),

@@ -43,6 +43,7 @@ class FurtherView:
     origins: Rows
     weekly_level: str
     weekly: Rows
+    weekly_ties: Rows
     lead_times: Rows
     churn: Rows
     decisions: Rows
@@ -60,6 +61,7 @@ def further_view(record: ReportRecord, say: Tongue) -> FurtherView:
         origins=tuple(_origins(record, say)),
         weekly_level="" if weekly is None else say(*LEVELS[weekly.area_level]),
         weekly=() if weekly is None else tuple(_weekly(weekly, say)),
+        weekly_ties=() if weekly is None else tuple(_weekly_ties(weekly, say)),
         lead_times=() if weekly is None else tuple(_lead_times(weekly, say)),
         churn=() if weekly is None else tuple(_churn(weekly, say)),
         decisions=tuple(_decisions(record.evaluation, say)),
@@ -94,7 +96,6 @@ def _origins(record: ReportRecord, say: Tongue) -> Iterable[tuple[str, ...]]:
 
 
 def _weekly(weekly: Weekly, say: Tongue) -> Iterable[tuple[str, ...]]:
-    to = say(" to ", " 至 ")
     for one in weekly.capacities:
         yield (
             ranker_name(one.ranker, say),
@@ -102,11 +103,20 @@ def _weekly(weekly: Weekly, say: Tongue) -> Iterable[tuple[str, ...]]:
             sentence_of(one.dispute_recall, say),
             sentence_of(one.recall, say),
             sentence_of(one.precision, say),
+            f"{one.recall.n_events:,}",
+        )
+
+
+def _weekly_ties(weekly: Weekly, say: Tongue) -> Iterable[tuple[str, ...]]:
+    to = say(" to ", " 至 ")
+    for one in weekly.capacities:
+        yield (
+            ranker_name(one.ranker, say),
+            f"{one.cases_a_week}",
             f"{one.cases_listed:,.0f}",
             f"{one.cases_tied_at_cut:,}",
             share(one.recall_worst) + to + share(one.recall_best),
             per_thousand(one.precision_worst) + to + per_thousand(one.precision_best),
-            f"{one.recall.n_events:,}",
         )
 
 

@@ -7,7 +7,7 @@ Figures are made with the object interface, so that nothing global is touched.  
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -117,13 +117,13 @@ def told(
     return [t[0] for t in told], [t[1] for t in told], [t[2] for t in told], [t[3] for t in told]
 
 
-def timeline_plot(origins: Sequence[Sequence[SplitFacts]], *, synthetic: bool) -> bytes:
+def timeline_plot(origins: Mapping[int, Sequence[SplitFacts]], *, synthetic: bool) -> bytes:
     """Returns the picture of the stretches of every origin on the time line of as_of, the latest at the bottom."""
     figure, axes = new_axes(
         "what the model learned from, and what it was judged on", synthetic=synthetic, height=1.5 + 0.62 * len(origins)
     )
-    first, last = (date2num(datetime.fromisoformat(text)) for text in _outer([s for o in origins for s in o]))
-    for place, splits in enumerate(origins):
+    first, last = (date2num(datetime.fromisoformat(text)) for text in _outer([s for o in origins.values() for s in o]))
+    for place, splits in enumerate(origins.values()):
         y = len(origins) - 1 - place
         for split in splits:
             start, stop = (date2num(datetime.fromisoformat(text)) for text in (split.starts_at, split.ends_at))
@@ -135,7 +135,7 @@ def timeline_plot(origins: Sequence[Sequence[SplitFacts]], *, synthetic: bool) -
         said = f"{test.n_rows:,} rows, {test.n_events:,} disputes with an incident"
         end = date2num(datetime.fromisoformat(test.ends_at))
         axes.text(end, y + 0.36, said, va="center", ha="right", fontsize=8.5, color=INK)
-    axes.set_yticks(range(len(origins)), [f"origin {number}" for number in range(len(origins), 0, -1)])
+    axes.set_yticks(range(len(origins)), [f"origin {number}" for number in reversed(origins)])
     axes.set_ylim(-0.5, len(origins) - 0.35)
     axes.xaxis.set_major_locator(AutoDateLocator(tz=LOCAL, maxticks=9))
     axes.xaxis.set_major_formatter(DateFormatter("%Y-%m", tz=LOCAL))
