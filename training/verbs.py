@@ -57,11 +57,11 @@ def train(
 @click.argument("run")
 @as_json
 def report(run: str, json_output: bool) -> None:
-    """Write report.html, report.json and model_card.md of a RUN."""
+    """Write report.html, report.json and model_card.md of a RUN, page and card in Chinese beside them."""
     from training.run import write_report_again  # noqa: PLC0415
 
     files = write_report_again(Home.from_environment(), run)
-    record = {"html": str(files.html), "json": str(files.json), "model_card": str(files.model_card)}
+    record = {name: str(path) for name, path in vars(files).items()}
     show(record, json_output=json_output, text="\n".join(record.values()))
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from tests.functional.conftest import run
 from training.artifact.home import Home
-from training.evaluation.record import ReportRecord
 from training.impact import TEMPLATE
 from training.registry import promotions
+from training.report.record import read_report
 from training.tracking import Tracker
 
 WHO = ("--by", "release_manager", "--reason", "a test")
@@ -34,7 +34,7 @@ def report(home, trained):
     path = home / "reports" / trained.run_id / "report.json"
 
     def change(name, **numbers):
-        record = ReportRecord.model_validate_json(path.read_text("utf-8"))
+        record = read_report(path.read_text("utf-8"))
         ranker = record.evaluation.rankers[0]
         measured = tuple(
             one.model_copy(update=numbers) if (one.name, one.ranker) == (name, ranker) else one

@@ -14,8 +14,9 @@ from tests.functional.conftest import run, run_offline
 from training import load_model
 from training.artifact.home import Home
 from training.artifact.store import read_champion
-from training.evaluation.record import Alarm, ReportRecord
+from training.evaluation.record import Alarm
 from training.registry import promotions
+from training.report.record import read_report
 from training.tracking import Tracker
 
 
@@ -55,7 +56,7 @@ def test_rows_in_are_rows_used_plus_rows_left_out(trained):
 
 def test_the_report_shows_every_ranker_with_counts_and_intervals(trained):
     folder = trained.home / "reports" / trained.run_id
-    record = ReportRecord.model_validate_json((folder / "report.json").read_text("utf-8"))
+    record = read_report((folder / "report.json").read_text("utf-8"))
     evaluation = record.evaluation
     assert evaluation.rankers == ("lightgbm", "points")
     for ranker in evaluation.rankers:
@@ -106,7 +107,7 @@ def test_mlflow_pyfunc_loads_the_version_and_says_the_same(in_force):
 def test_a_too_good_result_is_not_promoted(in_force):
     path = in_force.home / "reports" / in_force.run_id / "report.json"
     before = path.read_text("utf-8")
-    record = ReportRecord.model_validate_json(before)
+    record = read_report(before)
     alarm = Alarm(
         metric="auc", ranker="lightgbm", value=0.97, limit=0.9, message_en="AUC above 0.90", message_zh="AUC 高于 0.90"
     )
