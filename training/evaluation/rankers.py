@@ -125,25 +125,12 @@ def evaluate(
         name: risk_bands(label=rows.label, score=item.scores.score, dispute=rows.dispute)
         for name, item in judged.items()
     }
-    months = rows.month
-    statistics: dict[str, Statistic] = {}
-    decisions: dict[str, DecisionDraws] = {}
-    for name, item in judged.items():
-        statistics[f"ranking {name}"] = item.draws(
-            n_clusters=n_clusters, later=later, capacities=capacities, gains=GAINS_CAPACITIES
-        )
-        statistics[f"bands {name}"] = BandDraws(
-            band=bands[name], label=rows.label, probability=item.scores.probability, cluster=pair, n_clusters=n_clusters
-        )
-        decisions[name] = DecisionDraws(
-            label=rows.label, probability=item.scores.probability, cluster=pair, n_clusters=n_clusters
-        )
-        statistics[f"decision {name}"] = decisions[name]
-        for month in np.unique(months):
-            part = item.taken(months == month)
-            statistics[f"month {month} {name}"] = part.draws(
-                n_clusters=n_clusters, lines=False, capacities=(MONTH_CAPACITY,)
-            )
+    decisions = {
+        name: DecisionDraws(label=rows.label, probability=item.scores.probability, cluster=pair, n_clusters=n_clusters)
+        for name, item in judged.items()
+    }
+    statistics = _statistics(rows, judged, later, bands=bands, capacities=capacities)
+    statistics |= {f"decision {name}": one for name, one in decisions.items()}
     drawn = bootstrap(statistics, n_clusters=n_clusters, draws=draws, seed=seed, progress=progress)
     measured = tuple(
         number for item in judged.values() for number in _population_numbers(item, later, drawn, capacities=capacities)
@@ -161,6 +148,29 @@ def evaluate(
         coverage=coverage,
         leak_probe=leak_probe,
     )
+
+
+def _statistics(
+    rows: HeldOutRows, judged: Mapping[str, Judged], later: Mask, *, bands: Mapping[str, npt.NDArray[np.int64]],
+    capacities: tuple[float, ...],
+) -> dict[str, Statistic]:  # fmt: skip
+    """Ranking, bands and months of every ranker, by name."""
+    months, statistics = rows.month, dict[str, Statistic]()
+    for name, item in judged.items():
+        n_clusters = int(item.pair.max()) + 1
+        statistics[f"ranking {name}"] = item.draws(
+            n_clusters=n_clusters, later=later, capacities=capacities, gains=GAINS_CAPACITIES
+        )
+        statistics[f"bands {name}"] = BandDraws(
+            band=bands[name], label=rows.label, probability=item.scores.probability, cluster=item.pair,
+            n_clusters=n_clusters,
+        )  # fmt: skip
+        for month in np.unique(months):
+            part = item.taken(months == month)
+            statistics[f"month {month} {name}"] = part.draws(
+                n_clusters=n_clusters, lines=False, capacities=(MONTH_CAPACITY,)
+            )
+    return statistics
 
 
 def _check(rows: HeldOutRows, rankers: Mapping[str, Scores], capacities: tuple[float, ...]) -> None:
