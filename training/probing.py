@@ -22,7 +22,7 @@ from training.evaluation.held_out import HeldOutRows, Scores
 from training.evaluation.probe_record import Probe
 from training.evaluation.probes import paired_probe, shuffled_by_pair, trained_on_shuffled_labels
 from training.experiment import Experiment
-from training.fit import TreeFitter, raw_scores
+from training.families.fitter import TreeFitter
 from training.rows import Rows, matrix_values
 
 DELAY_DAYS = 7
@@ -58,7 +58,7 @@ def run_probes(probing: Probing, records: Records, *, step: Step) -> tuple[Probe
     """
     probes = [_shuffled(probing)]
     step("probes", 0.25)
-    if probing.experiment.evaluation.population == "monthly":
+    if probing.experiment.cohort.population == "monthly":
         probes.append(_delayed(probing, records))
         step("probes", 0.5)
         channels = busiest_channels(records, before=int(probing.test.as_of.max()))
@@ -71,7 +71,7 @@ def run_probes(probing: Probing, records: Records, *, step: Step) -> tuple[Probe
 def _shuffled(probing: Probing) -> Probe:
     train = probing.train
     shuffled = replace(train, label=shuffled_by_pair(train.label, train.pair, seed=probing.seed))
-    raw = raw_scores(probing.fitter.fit(shuffled), probing.test.values)
+    raw = probing.fitter.fit(shuffled).raw(probing.test.values)
     raw = raw - raw.mean()
     scores = Scores(score=raw, probability=sigmoid(np.clip(raw, -30, 30)))
     return trained_on_shuffled_labels(probing.held, scores, draws=probing.draws, seed=probing.seed)
@@ -116,7 +116,7 @@ def _columns_at(
             records, Path(folder) / "matrix", as_of=",".join(format_time(int(at)) for at in np.unique(as_of)),
             indicators=experiment.matrix.indicator_ids, label=experiment.label,
             reference_income_cny=experiment.matrix.reference_income_cny,
-            closed_within_days=experiment.evaluation.closed_within_days + closed_for,
+            closed_within_days=experiment.cohort.closed_within_days + closed_for,
         )  # fmt: skip
         return matrix_values(
             Path(folder) / "matrix", probing.model.contract.column_names, dispute_ids=probing.dispute_ids, as_of=as_of

@@ -10,7 +10,7 @@ from training.artifact.home import Home
 from training.evaluation.origins import numbers_of
 from training.evaluation.rankers import ALL
 from training.evaluation.record import OriginRecord, ReportRecord, Weekly
-from training.fit import TreeFitter
+from training.families.fitter import TreeFitter
 from training.judging import Attempt, stretches_of
 from training.probing import Probing, run_probes
 from training.weekly_rows import weekly_view
