@@ -9,6 +9,7 @@ import numpy as np
 
 from features.clock import NEVER
 from features.history import Array, History, Log, offsets_of
+from features.treatments import EXTRA_SUPPORT
 from features.view import TYPE_CODE
 
 CASE_COLUMNS = (
@@ -81,6 +82,11 @@ class Partition:
     def incidents(self) -> Log:
         """The incidents as they were known in the end, by occurred time."""
         return self._log("incidents_file", INCIDENT_COLUMNS, "occurred_at, row_id", f"known_until = {NEVER}")
+
+    def extra_support(self) -> Log:
+        """Deliveries of extra support as they were known in the end, by occurred time."""
+        condition = f"t.type = {TYPE_CODE[EXTRA_SUPPORT]} AND affirmed AND known_until = {NEVER}"
+        return self._log("events_file", ("occurred_at", "service"), "occurred_at, row_id", condition)
 
     def _log(self, source: str, columns: tuple[str, ...], order: str, condition: str = "true") -> Log:
         ids = ", row_id" if self._with_ids else ""

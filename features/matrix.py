@@ -2,6 +2,7 @@
 
 Under OUT: ``matrix/part-NNNN.parquet`` (the matrix), ``outcomes/part-NNNN.parquet`` (row by row beside it: pair, first
 incident ahead, whether the row lies after an incident; for splitting and evaluation, never for a model),
+``treatments/part-NNNN.parquet`` (when extra support began, dispute by dispute; for the same, and as little for a model),
 ``columns.json`` (the column contract) and ``manifest.json``.
 
 A build that was killed goes on where it was, by the same call: see ``working_folder``.
@@ -39,6 +40,7 @@ from features.manifest import MatrixPlan, PartCount, finish_file, plan_record, r
 from features.records import Records
 from features.spine import SpineSpec, landmarks, lately_open
 from features.staging import MEMORY_LIMIT
+from features.treatments import treatment_table
 from features.view import Values, View, blocks
 from features.working_folder import CONTENTS, WorkingFolder, hold_shared, place_of
 
@@ -249,8 +251,8 @@ def _events_in(folder: Path) -> int:
 def build_part(plan: MatrixPlan, folder: Path, built: Path, number: int) -> PartCount:
     """Build one partition: a plain function of files to files, so that any pool or cluster can run it.
 
-    ``matrix/part-NNNN.parquet``, ``outcomes/part-NNNN.parquet`` and then ``counts/part-NNNN.json`` appear under
-    ``built``, each whole or not at all; the last one says that the part is finished.
+    ``matrix/part-NNNN.parquet``, those of ``outcomes`` and ``treatments`` and then ``counts/part-NNNN.json`` appear
+    under ``built``, each whole or not at all; the last one says that the part is finished.
     """
     part = Partition(folder)
     history = part.history()
@@ -258,10 +260,12 @@ def build_part(plan: MatrixPlan, folder: Path, built: Path, number: int) -> Part
     if plan.closed_within_days is not None:
         spine = lately_open(history, spine, closed_within_days=plan.closed_within_days)
     became = outcomes(spine, part.incidents(), known_at=plan.known_at, rule=plan.label, labelled=plan.labelled)
+    treatments = treatment_table(part.dispute_ids, part.extra_support())
     part.close()
     tables = {
         "matrix": _matrix_tables(history, spine, became, plan),
         "outcomes": (_outcome_table(history, spine[rows], _those(became, rows), part.pairs) for rows in _groups(spine)),
+        "treatments": iter([treatments]),
     }
     labels = Counter(became.label.tolist())
     count = PartCount(

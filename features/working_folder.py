@@ -21,7 +21,7 @@ from typing import Any, Self
 
 from features.errors import UserError
 
-CONTENTS = ("matrix", "outcomes", "columns.json", "manifest.json")
+CONTENTS = ("matrix", "outcomes", "treatments", "columns.json", "manifest.json")
 """What a matrix folder holds, the manifest last: without it there is no matrix."""
 ABOUT_IT = ("profile.html", "profile.json")
 """What may lie beside it and speaks of the matrix that is there: gone with it."""
@@ -126,7 +126,7 @@ class WorkingFolder:
 
     def _make_room(self) -> None:
         """The folders to build in; names of what was not finished are taken away."""
-        for name in ("matrix", "outcomes", "counts"):
+        for name in ("matrix", "outcomes", "treatments", "counts"):
             (self.built / name).mkdir(parents=True, exist_ok=True)
         remove(self.built / "unfinished")
         (self.built / "unfinished").mkdir()

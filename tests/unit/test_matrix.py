@@ -70,7 +70,7 @@ def test_manifest_reconciles(built, tables):
     assert set(manifest["inputs"]) == {f"{name}.parquet" for name in tables}
     assert set(manifest["engines"]) == {"duckdb", "numba", "numpy", "pyarrow"}
     assert set(manifest["files"]) == {
-        f"{folder}/part-{n:04d}.parquet" for folder in ("matrix", "outcomes") for n in range(16)
+        f"{folder}/part-{n:04d}.parquet" for folder in ("matrix", "outcomes", "treatments") for n in range(16)
     }
 
 

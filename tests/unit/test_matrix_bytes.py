@@ -37,7 +37,7 @@ def times_of_knowledge(tables):
 def bytes_of(out):
     return {
         str(path.relative_to(out)): path.read_bytes()
-        for name in ("matrix", "outcomes")
+        for name in ("matrix", "outcomes", "treatments")
         for path in (out / name).iterdir()
     }
 
