@@ -86,7 +86,7 @@ class Partition:
     def extra_support(self) -> Log:
         """Deliveries of extra support as they were known in the end, by occurred time."""
         condition = f"t.type = {TYPE_CODE[EXTRA_SUPPORT]} AND affirmed AND known_until = {NEVER}"
-        return self._log("events_file", ("occurred_at", "service"), "occurred_at, row_id", condition)
+        return self._log("events_file", ("occurred_at",), "occurred_at, row_id", condition)
 
     def _log(self, source: str, columns: tuple[str, ...], order: str, condition: str = "true") -> Log:
         ids = ", row_id" if self._with_ids else ""

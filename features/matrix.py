@@ -2,7 +2,7 @@
 
 Under OUT: ``matrix/part-NNNN.parquet`` (the matrix), ``outcomes/part-NNNN.parquet`` (row by row beside it: pair, first
 incident ahead, whether the row lies after an incident; for splitting and evaluation, never for a model),
-``treatments/part-NNNN.parquet`` (when extra support began, dispute by dispute; for the same, and as little for a model),
+``treatments/part-NNNN.parquet`` (row by row too: when extra support began, whether the dispute was open; likewise),
 ``columns.json`` (the column contract) and ``manifest.json``.
 
 A build that was killed goes on where it was, by the same call: see ``working_folder``.
@@ -40,7 +40,7 @@ from features.manifest import MatrixPlan, PartCount, finish_file, plan_record, r
 from features.records import Records
 from features.spine import SpineSpec, landmarks, lately_open
 from features.staging import MEMORY_LIMIT
-from features.treatments import treatment_table
+from features.treatments import Treatments, treatments
 from features.view import Values, View, blocks
 from features.working_folder import CONTENTS, WorkingFolder, hold_shared, place_of
 
@@ -260,12 +260,12 @@ def build_part(plan: MatrixPlan, folder: Path, built: Path, number: int) -> Part
     if plan.closed_within_days is not None:
         spine = lately_open(history, spine, closed_within_days=plan.closed_within_days)
     became = outcomes(spine, part.incidents(), known_at=plan.known_at, rule=plan.label, labelled=plan.labelled)
-    treatments = treatment_table(part.dispute_ids, part.extra_support())
+    given = treatments(spine, part.extra_support())
     part.close()
     tables = {
         "matrix": _matrix_tables(history, spine, became, plan),
         "outcomes": (_outcome_table(history, spine[rows], _those(became, rows), part.pairs) for rows in _groups(spine)),
-        "treatments": iter([treatments]),
+        "treatments": (_treatment_table(history, spine[rows], given, rows) for rows in _groups(spine)),
     }
     labels = Counter(became.label.tolist())
     count = PartCount(
@@ -313,6 +313,17 @@ def _outcome_table(history: History, spine: Spine, became: Outcomes, pairs: Arra
         became.incident_at, pa.timestamp("us", "UTC"), mask=became.incident_at == NEVER
     )  # fmt: skip
     columns["after_incident"] = pa.array(became.after_incident)
+    return pa.table(columns)
+
+
+def _treatment_table(history: History, spine: Spine, given: Treatments, rows: slice) -> pa.Table:
+    """What a row was given, and whether its dispute was open: what says who is given extra support next."""
+    before, at, kind = given.before[rows], given.at[rows], pa.timestamp("us", "UTC")
+    columns = _row_keys(history, spine)
+    columns["support_before"] = pa.array(before, kind, mask=before == -NEVER)
+    columns["support_at"] = pa.array(at, kind, mask=at == NEVER)
+    closed = [View(history, spine[block], reference_income_cny=np.nan).closed_at for block in blocks(history, spine)]
+    columns["is_open"] = pa.array(np.concatenate([np.zeros(0, np.int64), *closed]) < 0)
     return pa.table(columns)
 
 
