@@ -75,6 +75,20 @@ class Truth:
         _, rows = self._find(dispute_ids, as_of_us)
         return self._take(rows, "untreated_p90")["untreated_p90"]
 
+    def outcomes_under(self, course: str, dispute_ids: Ids, as_of_us: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether the incident would have come within 90 days of each landmark under a course of help.
+
+        ``course`` is a column of ``potential``: ``without_services``, ``as_it_was`` and the like.
+        """
+        potential = self.potential
+        of, when = _numbers(potential["dispute_id"]), potential[course].cast(pa.int64()).fill_null(-1).to_numpy()
+        order = np.argsort(of)
+        of, when = of[order], when[order]
+        number, as_of = _numbers(dispute_ids), np.asarray(as_of_us, np.int64)
+        place = np.minimum(np.searchsorted(of, number), max(len(of) - 1, 0))
+        at = np.where(of[place] == number, when[place], -1) if len(of) else np.full(len(number), -1)
+        return (at >= as_of) & (at < as_of + HORIZON_DAYS * DAY)
+
     def hazards(self, dispute_ids: Ids, as_of_us: NDArray[np.int64]) -> Reals:
         """The oracle's score: the true hazard per week at the landmark."""
         _, rows = self._find(dispute_ids, as_of_us)

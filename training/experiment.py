@@ -112,6 +112,27 @@ class SamplingSection(Section):
     negative_rate: float = Field(default=0.1, gt=0, le=1)
 
 
+class TreatmentSection(Section):
+    """Which risk is estimated: as the disputes were treated, or under usual care, with no extra support begun meanwhile.
+
+    ``usual_care`` censors rows where support_delivered begins within the horizon and weighs those that are left by the
+    chance of being left, at least ``least_chance``; rows within ``effect_days`` of a former start are left out.
+    Indicators in ``announced_by`` foretell support itself and have no part in that chance.
+    """
+
+    estimand: Literal["as_treated", "usual_care"] = "as_treated"
+    effect_days: int = Field(default=182, ge=1)
+    least_chance: float = Field(default=0.05, gt=0, le=0.5)
+    folds: int = Field(default=3, ge=2, le=10)
+    announced_by: tuple[str, ...] = ("D07",)
+
+    @field_validator("announced_by")
+    @classmethod
+    def _are_in_the_catalogue(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        _checked(catalogue.chosen, value)
+        return value
+
+
 class CalibrationSection(Section):
     """Intercept and slope by cross-fitting over pairs."""
 
@@ -179,6 +200,7 @@ class Experiment(Section):
     label: LabelRule = LabelRule()
     split: SplitSection = SplitSection()
     sampling: SamplingSection = SamplingSection()
+    treatment: TreatmentSection = TreatmentSection()
     model: ModelSection = ModelSection()
     points: PointsSection = PointsSection()
     logistic: LogisticSection = LogisticSection()
@@ -197,6 +219,12 @@ class Experiment(Section):
         lost = [item.column for item in self.points.items if item.column not in columns]
         if lost and self.matrix.indicators != "all":
             raise ValueError(f"points.items: {', '.join(lost)} is not among the columns of matrix.indicators")
+        return self
+
+    @model_validator(mode="after")
+    def _follows_disputes_week_by_week(self) -> Self:
+        if self.treatment.estimand == "usual_care" and self.matrix.as_of != "spine":
+            raise ValueError('treatment.estimand = "usual_care" follows disputes along the spine: as_of = "spine"')
         return self
 
     @property

@@ -31,6 +31,7 @@ from training.origin import POINTS, Origin
 from training.rows import Sampling, SplitRows, split_rows
 from training.split import Split
 from training.split_check import Promise, check_split
+from training.treatment.weights import UsualCare
 
 Step = Callable[[str, float], None]
 
@@ -50,9 +51,18 @@ class Material:
     records: Records
 
     def rows(self, experiment: Experiment, split: Split) -> SplitRows:
-        """The rows of one split, looked over by the checker.  Raises SplitPromiseBroken where it finds a fault."""
+        """The rows of one split, weighed for the estimand, looked over by the checker.
+
+        Raises SplitPromiseBroken where it finds a fault.
+        """
+        columns, care = columns_of(self.indicators), None
+        if experiment.treatment.estimand == "usual_care":
+            care = UsualCare.fitted(
+                self.matrix, columns, split, horizon_days=experiment.label.horizon_days,
+                settings=experiment.treatment, seed=experiment.seed,
+            ).weights  # fmt: skip
         rows = split_rows(
-            self.matrix, self.test_matrix, split, columns_of(self.indicators), label=experiment.label.column,
+            self.matrix, self.test_matrix, split, columns, label=experiment.label.column, care=care,
             sampling=Sampling(
                 experiment.sampling.negative_rate, experiment.seed, by_pair=experiment.split.group == "pair"
             ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,14 +20,18 @@ from training.evaluation.held_out import HeldOutRows
 from training.keeping import pair_weights
 from training.split import Split, training_rows
 
+Weigher = Callable[[Path, str], Values]
+"""The weight of every row of a part (named by its file) of a matrix folder, for risk under usual care."""
+
 
 @dataclass(frozen=True)
 class Rows:
     """Rows of a matrix: ``values`` (rows, columns), the rest (rows,).
 
     ``dispute`` and ``pair`` are whole-number codes, ``weight`` is the number of rows that each stands for.
-    ``pair_weight`` is the part of it that makes up for the pairs left out of training; the rest is the sampling of
-    negatives, which the margin corrects.
+    ``pair_weight`` is the part of it that makes up for the pairs left out of training and for rows censored; the rest is
+    the sampling of negatives, which the margin corrects.  ``care`` is the part for rows censored (``training.treatment``):
+    1 where the estimand is risk as treated; 0 for a censored row, NaN for one not under usual care, both only in a test.
     """
 
     values: Values
@@ -37,6 +42,7 @@ class Rows:
     label: Array
     weight: Values
     pair_weight: Values
+    care: Values
 
     def __len__(self) -> int:
         return len(self.label)
@@ -66,6 +72,8 @@ class Drawing:
     before_the_first_landmark: int = 0
     after_training_ends: int = 0
     of_test_pairs: int = 0
+    under_extra_support: int = 0
+    extra_support_began: int = 0
     negatives_not_sampled: int = 0
     train: int = 0
 
@@ -138,23 +146,24 @@ class SplitRows:
 
 
 def split_rows(
-    train_matrix: Path, test_matrix: Path, split: Split, columns: tuple[str, ...], *, label: str, sampling: Sampling
-) -> SplitRows:
+    train_matrix: Path, test_matrix: Path, split: Split, columns: tuple[str, ...], *, label: str, sampling: Sampling,
+    care: Weigher | None = None,
+) -> SplitRows:  # fmt: skip
     """The rows of a split from a training matrix and one of the test's population, with the account of all rows.
 
     Both matrices may be the same.  Left out: labels not yet known, landmarks after the dispute's first incident,
     landmarks outside the split, and training rows of a pair that occurs in the test.  Negatives before the embargo are
     sampled, and weigh accordingly.  A pair lies in the same part of every matrix of the same records, so that each
     part is split by itself.  What the pairs of the test take away is made up for by weights (``training.keeping``).
+    ``care`` weighs the rows of a part for risk under usual care; the test keeps all its rows, with their weight.
     """
     counted = Counted()
     found: tuple[list[_DrawnRows], list[_DrawnRows], list[Rows]] = ([], [], [])
     names = []
     offset = 0
     for number, path in enumerate(_parts(train_matrix / "matrix")):
-        early, late = _number_alike(
-            _read(train_matrix, path.name, columns, label), _read(test_matrix, path.name, columns, label), offset
-        )
+        parts = [_read(matrix, path.name, columns, label, care) for matrix in (train_matrix, test_matrix)]
+        early, late = _number_alike(parts[0], parts[1], offset)
         test, ids = _test_rows(late, split, counted)
         names.append(ids)
         drawn = _Drawn(split, test.pair, number, sampling)
@@ -205,7 +214,7 @@ def matrix_values(
 
 def _weighted(parts: list[_DrawnRows], negative_rate: float) -> Rows:
     rows, left_out = _joined([part.kept for part in parts]), _joined([part.left_out for part in parts])
-    pair_weight = pair_weights(_with_time(rows), rows.label, _with_time(left_out), left_out.label)
+    pair_weight = rows.care * pair_weights(_with_time(rows), rows.label, _with_time(left_out), left_out.label)
     sampled = np.where(rows.label == 1, 1.0, 1.0 / negative_rate)
     return replace(rows, weight=pair_weight * sampled, pair_weight=pair_weight)
 
@@ -251,7 +260,8 @@ class _Drawn:
         trains = usable & training_rows(split, rows.as_of, rows.pair, test_pairs)
         chance = np.random.default_rng((self.sampling.seed, self.part_number)).random(len(rows))
         drawn = (rows.label == 1) | (chance < self.sampling.negative_rate)
-        kept = trains & drawn
+        followed = rows.care > 0  # neither censored nor NaN
+        kept = trains & followed & drawn
         before = usable & (rows.as_of < split.train_start)
         counted.rows += len(rows)
         counted.not_yet_known += int((~part.known).sum())
@@ -259,9 +269,11 @@ class _Drawn:
         counted.before_the_first_landmark += int(before.sum())
         counted.after_training_ends += int((usable & ~before & ~early).sum())
         counted.of_test_pairs += int((early & ~trains).sum())
-        counted.negatives_not_sampled += int((trains & ~kept).sum())
+        counted.under_extra_support += int((trains & np.isnan(rows.care)).sum())
+        counted.extra_support_began += int((trains & (rows.care == 0)).sum())
+        counted.negatives_not_sampled += int((trains & followed & ~drawn).sum())
         counted.train += int(kept.sum())
-        return _DrawnRows(rows[kept], rows[early & ~trains & drawn], part.dispute_ids[kept])
+        return _DrawnRows(rows[kept], rows[early & ~trains & followed & drawn], part.dispute_ids[kept])
 
 
 @dataclass(frozen=True)
@@ -277,7 +289,7 @@ def _parts(folder: Path) -> list[Path]:
     return sorted(folder.glob("part-*.parquet"))
 
 
-def _read(folder: Path, name: str, columns: tuple[str, ...], label: str) -> _Part:
+def _read(folder: Path, name: str, columns: tuple[str, ...], label: str, care: Weigher | None) -> _Part:
     """One part of a matrix; disputes and pairs are still their ids."""
     matrix = pq.read_table(folder / "matrix" / name, columns=["dispute_id", "as_of", label, *columns])
     beside = pq.read_table(folder / "outcomes" / name, columns=["pair", "incident_at", "after_incident"])
@@ -291,6 +303,7 @@ def _read(folder: Path, name: str, columns: tuple[str, ...], label: str) -> _Par
         label=matrix[label].fill_null(0).to_numpy().astype(np.int8),
         weight=np.ones(len(matrix)),
         pair_weight=np.ones(len(matrix)),
+        care=np.ones(len(matrix)) if care is None else care(folder, name),
     )
     known = matrix[label].is_valid().to_numpy()
     return _Part(rows, known, beside["after_incident"].to_numpy(zero_copy_only=False), rows.dispute)

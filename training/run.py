@@ -16,6 +16,7 @@ from training.artifact.model import RiskModel
 from training.artifact.store import CHALLENGER_FILE, write_record
 from training.audit.groups import audit_run
 from training.audit.table import find_audit_table
+from training.evaluation.record import UsualCareRecord
 from training.experiment import Experiment
 from training.fitted_origins import Material, fit_origins
 from training.judging import Attempt, judge
@@ -29,6 +30,7 @@ from training.scrutiny import scrutinise
 from training.split import Split, all_origins
 from training.split_check import Promise, check_origins
 from training.tracking import CHALLENGER, Tracker
+from training.treatment.figures import usual_care_record
 
 Progress = Callable[[str, float], None]
 
@@ -87,6 +89,8 @@ def run_experiment(
             notes=fitted.notes,
         )  # fmt: skip
         record = scrutinise(judge(attempt, records, step=step), attempt, records, home=home, step=step)
+        if experiment.treatment.estimand == "usual_care":
+            record = record.model_copy(update={"usual_care": _usual_care(attempt)})
         if audit_folder is not None:
             record = AuditedReport.of(record, audit_run(attempt, records, audit_table))
         folder = home.reports / run_id
@@ -119,9 +123,22 @@ def _material(experiment: Experiment, records: Records, *, home: Home, step: Pro
         test_matrix = monthly_matrix(experiment, records, splits, home=home, progress=step)
     check_origins(splits, label=experiment.label, known_at=records.known_at)
     by_pair = experiment.split.group == "pair"
-    promise = Promise(matrix, test_matrix, experiment.label, records.known_at, pairs_stay_apart=by_pair)
+    treatment = experiment.treatment
+    effect_days = treatment.effect_days if treatment.estimand == "usual_care" else None
+    promise = Promise(
+        matrix, test_matrix, experiment.label, records.known_at, pairs_stay_apart=by_pair, effect_days=effect_days
+    )
     indicators = catalogue.chosen(experiment.matrix.indicator_ids)
     return Material(matrix, test_matrix, manifest, splits, indicators, promise, records)
+
+
+def _usual_care(attempt: Attempt) -> UsualCareRecord:
+    """What the headline's test rows say of risk under usual care."""
+    experiment, last = attempt.experiment, attempt.origins[-1]
+    return usual_care_record(
+        last.rows.test, last.rankers, settings=experiment.treatment, horizon_days=experiment.label.horizon_days,
+        draws=last.draws, seed=experiment.seed,
+    )  # fmt: skip
 
 
 def _parameters(experiment: Experiment, counted: Counted, split: Split, model: RiskModel) -> dict[str, Any]:

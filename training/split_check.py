@@ -29,13 +29,17 @@ class SplitPromiseBroken(Exception):
 
 @dataclass(frozen=True)
 class Promise:
-    """What a split of an experiment promises, and from where it can be checked."""
+    """What a split of an experiment promises, and from where it can be checked.
+
+    ``effect_days`` None: risk as treated.  Else under usual care: rows censored by extra support don't train.
+    """
 
     train_matrix: Path
     test_matrix: Path
     label: LabelRule
     known_at: int
     pairs_stay_apart: bool
+    effect_days: int | None = None
 
 
 def check_split(rows: SplitRows, split: Split, promise: Promise, records: Records) -> None:
@@ -87,6 +91,10 @@ def _load(
         found.execute(
             f"CREATE VIEW {name} AS SELECT dispute_id, epoch_us(as_of) AS as_of, pair "
             f"FROM read_parquet('{folder}/outcomes/part-*.parquet')"
+        )
+        found.execute(
+            f"CREATE VIEW {name}_support AS SELECT dispute_id, epoch_us(as_of) AS as_of, epoch_us(support_before) AS past, "
+            f"epoch_us(support_at) AS next FROM read_parquet('{folder}/treatments/part-*.parquet')"
         )
     incidents = records.connection.sql(
         "SELECT incident_id, dispute_id, occurred_at, verified_at, withdrawn, link_confidence FROM incidents"
@@ -160,11 +168,26 @@ def _faults(found: duckdb.DuckDBPyConnection, split: Split, promise: Promise) ->
     apart = "AND r.pair NOT IN (SELECT pair FROM test WHERE pair IS NOT NULL)" if promise.pairs_stay_apart else ""
     early = f"r.as_of >= {split.train_start} AND r.as_of < {split.train_end} AND NOT ({ended}) AND {positive} {apart}"
     for name, matrix in (("train", "training_matrix"), ("calibration", "test_matrix")):
+        censored = _censored(promise, matrix)
+        yield from _told(found, f"{name}: rows censored by extra support", f"FROM {name} r WHERE {censored}")
         yield from _told(
             found, f"{name}: positives before the embargo that were dropped",
-            f"FROM {matrix} r WHERE {early} AND NOT EXISTS "
+            f"FROM {matrix} r WHERE {early} AND NOT ({censored}) AND NOT EXISTS "
             f"(FROM {name} t WHERE t.dispute_id = r.dispute_id AND t.as_of = r.as_of)",
         )  # fmt: skip
+
+
+def _censored(promise: Promise, matrix: str) -> str:
+    """Whether extra support began within the horizon before any incident, or bears on the landmark itself."""
+    if promise.effect_days is None:
+        return "false"
+    first = "(SELECT min(i.occurred_at) FROM incidents i WHERE i.dispute_id = r.dispute_id AND i.occurred_at >= r.as_of)"
+    horizon = promise.label.horizon_days * DAY
+    return (
+        f"EXISTS (FROM {matrix}_support s WHERE s.dispute_id = r.dispute_id AND s.as_of = r.as_of AND "
+        f"(s.past >= r.as_of - {promise.effect_days * DAY} OR "
+        f"(s.next < r.as_of + {horizon} AND s.next <= coalesce({first}, s.next))))"
+    )
 
 
 def _told(found: duckdb.DuckDBPyConnection, what: str, condition: str) -> Iterator[str]:

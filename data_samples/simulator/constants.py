@@ -268,6 +268,22 @@ class Constants:
         }
         return replace(self, treatments=replace(self.treatments, **changed))
 
+    def with_extra_support(
+        self, *, hazard_ratio: float, weekly: float | None = None, weekly_per_state: float | None = None
+    ) -> Constants:
+        """The same world where extra support (services) does nothing but multiply the hazard while it lasts.
+
+        It leaves the state alone, so that the potential outcomes of the truth, which undo what it does to the hazard,
+        are the whole of its effect.  The weekly chances of getting it may be others.
+        """
+        services = self.treatments.services
+        changed = replace(
+            services, hazard_ratio=hazard_ratio, on_up=1.0, on_down=1.0,
+            weekly=services.weekly if weekly is None else weekly,
+            weekly_per_state=services.weekly_per_state if weekly_per_state is None else weekly_per_state,
+        )  # fmt: skip
+        return replace(self, treatments=replace(self.treatments, services=changed))
+
     def null_world(self) -> Constants:
         """The same world where no help, mediation or contact has any effect, neither on the hazard nor on the state.
 

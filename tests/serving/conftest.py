@@ -74,7 +74,8 @@ def _rows(values, pair):
     label = (rng.random(len(values)) < 1 / (1 + np.exp(-risk))).astype(np.int8)
     never = np.full(len(values), np.iinfo(np.int64).max)
     weight = np.where(label == 1, 1.0, 10.0)
-    rows = Rows(values, pair, pair, np.zeros(len(values), np.int64), never, label, weight, np.ones(len(values)))
+    ones = np.ones(len(values))
+    rows = Rows(values, pair, pair, np.zeros(len(values), np.int64), never, label, weight, ones, ones)
     return SimpleNamespace(train=rows, calibration=rows)  # what fit_model reads of a split
 
 

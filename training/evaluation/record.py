@@ -12,6 +12,7 @@ from pydantic import Field
 from training.evaluation.champion_record import AgainstChampion
 from training.evaluation.measured import Difference, Measured, Record
 from training.evaluation.probe_record import Probe
+from training.evaluation.usual_care_record import UsualCareRecord
 from training.evaluation.weekly_record import Weekly
 
 CoveragePartName = Literal["no_dispute_on_the_books", "dispute_but_no_scored_row", "scored"]
@@ -248,3 +249,4 @@ class ReportRecord(Record):
     contributions: ContributionSummary | None = None
     cautions: tuple[str, ...] = ()
     cautions_zh: tuple[str, ...] = ()
+    usual_care: UsualCareRecord | None = None
