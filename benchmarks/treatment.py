@@ -48,7 +48,7 @@ SEEDS = tuple(range(301, 321))
 HAZARD_RATIOS = {"halved": 0.5, "null": 1.0}
 WEEKLY, PER_STATE = 0.10, 0.03
 RAISED = 4.0
-DISPUTES, YEARS, TRAIN_SHARE = 4_000, 3, 0.4
+DISPUTES, YEARS, TRAIN_SHARE = 3_000, 3, 0.4
 EFFECT_DAYS = 189  # 26 weeks, and the rest of the week in which it began
 MAIN = "precision_at_5pct"
 OTHERS = ("base_rate", "precision_at_1pct", "recall_at_5pct", "observed_over_expected")
@@ -127,7 +127,10 @@ def _experiment() -> Experiment:
     treatment = experiment.treatment.model_copy(update={"estimand": "usual_care", "effect_days": EFFECT_DAYS})
     sampling = experiment.sampling.model_copy(update={"negative_rate": 0.25})
     split = experiment.split.model_copy(update={"group": "none", "group_reason": "the long test would leave no pair"})
-    return experiment.model_copy(update={"treatment": treatment, "sampling": sampling, "split": split})
+    folds = experiment.calibration.model_copy(update={"folds": 3})
+    return experiment.model_copy(
+        update={"treatment": treatment, "sampling": sampling, "split": split, "calibration": folds}
+    )
 
 
 def _rows(experiment: Experiment, folder: Path, work: Path) -> SplitRows:
