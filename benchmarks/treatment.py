@@ -34,9 +34,9 @@ from training.artifact.scale import sigmoid
 from training.evaluation.held_out import Scores
 from training.evaluation.record import UsualCareFigure
 from training.experiment import Experiment, read_experiment
-from training.modelling import calibrated
 from training.families.choosing import Chosen
 from training.families.fitter import TreeFitter
+from training.modelling import calibrated
 from training.rows import Sampling, SplitRows, matrix_bounds, split_rows
 from training.split import Split, month_starts
 from training.treatment.figures import usual_care_record

@@ -181,7 +181,9 @@ def _censored(promise: Promise, matrix: str) -> str:
     """Whether extra support began within the horizon before any incident, or bears on the landmark itself."""
     if promise.effect_days is None:
         return "false"
-    first = "(SELECT min(i.occurred_at) FROM incidents i WHERE i.dispute_id = r.dispute_id AND i.occurred_at >= r.as_of)"
+    first = (
+        "(SELECT min(i.occurred_at) FROM incidents i WHERE i.dispute_id = r.dispute_id AND i.occurred_at >= r.as_of)"
+    )
     horizon = promise.label.horizon_days * DAY
     return (
         f"EXISTS (FROM {matrix}_support s WHERE s.dispute_id = r.dispute_id AND s.as_of = r.as_of AND "
