@@ -32,7 +32,7 @@ from features.clock import DAY_US, format_time
 from features.matrix import build_matrix
 from training.artifact.scale import sigmoid
 from training.evaluation.held_out import Scores
-from training.evaluation.record import UsualCareFigure
+from training.evaluation.usual_care_record import UsualCareFigure
 from training.experiment import Experiment, read_experiment
 from training.families.choosing import Chosen
 from training.families.fitter import TreeFitter

@@ -16,7 +16,7 @@ from training.artifact.model import RiskModel
 from training.artifact.store import CHALLENGER_FILE, write_record
 from training.audit.groups import audit_run
 from training.audit.table import find_audit_table
-from training.evaluation.record import UsualCareRecord
+from training.evaluation.usual_care_record import UsualCareRecord
 from training.experiment import Experiment
 from training.fitted_origins import Material, fit_origins
 from training.judging import Attempt, judge

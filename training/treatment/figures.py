@@ -17,8 +17,9 @@ from features.view import Values
 from training.evaluation.bootstrap import Draws, Weights, bootstrap, percentile_interval
 from training.evaluation.held_out import Mask, Scores
 from training.evaluation.interval import Sample
+from training.evaluation.measured import Measured
 from training.evaluation.metrics import at_capacity
-from training.evaluation.record import Measured, UsualCareFigure, UsualCareRecord
+from training.evaluation.usual_care_record import UsualCareFigure, UsualCareRecord
 from training.experiment import TreatmentSection
 from training.rows import Rows
 
