@@ -185,7 +185,7 @@ def test_rows(folder: Path, split: Split, columns: tuple[str, ...], *, label: st
     """The labelled rows of a matrix in the test, up to each dispute's incident, and the dispute ids beside them."""
     found, names, offset = [], [], 0
     for path in _parts(folder / "matrix"):
-        part = _read(folder, path.name, columns, label)
+        part = _read(folder, path.name, columns, label, None)
         numbered, _ = _number_alike(part, part, offset)
         rows, ids = _test_rows(numbered, split, Counted())
         found.append(rows)
