@@ -22,8 +22,10 @@ from features.catalogue import FAMILIES, INDICATORS, ROWS
 from features.indicator import Bilingual, Indicator
 from features.not_inputs import NOT_INPUTS, NotAnInput, Status
 from features.records_reference import records_reference
+from serving.access import Role
 from serving.cautions import FIXED, LATE, OF_INDICATOR, Watch, words_of
 from serving.page import TIER_WORDS
+from serving.permissions import FIELDS, PERMISSIONS
 from serving.policy import Action, Policy
 from serving.problems import TITLES
 from training.artifact.floors import FLOORS
@@ -33,6 +35,7 @@ from training.experiment import Experiment
 
 DOCS = Path(__file__).resolve().parent
 WIDTH = 100
+ROLES = ("<!-- roles: written by docs/generate.py -->", "<!-- end of roles -->")
 STATUSES = ("<!-- statuses: written by docs/generate.py -->", "<!-- end of statuses -->")
 
 KEYS = {
@@ -386,7 +389,21 @@ def http_page() -> str:
         raise SystemExit(f"docs/reference/http.md lacks the line {first} or {last}")
     before, after = text.split(first)[0], text.split(last)[1]
     table = _table(["status", "title"], ([str(status), title] for status, title in TITLES.items()))
-    return f"{before}{first}\n\n{table}\n\n{last}{after}"
+    text = f"{before}{first}\n\n{table}\n\n{last}{after}"
+    first, last = ROLES
+    before, after = text.split(first)[0], text.split(last)[1]
+    return f"{before}{first}\n\n{_roles()}\n\n{last}{after}"
+
+
+def _roles() -> str:
+    """Routes and fields by role, from the table that the service and its tests use."""
+    roles = [role.value for role in Role]
+    routes = (
+        [f"`{one.method} {one.path}`", *("yes" if role in one.names or not one.roles else "" for role in roles)]
+        for one in PERMISSIONS
+    )
+    fields = ([f"`{one.field}`: {one.told}", *("yes" if role in one.roles else "" for role in Role)] for one in FIELDS)
+    return _table(["route", *roles], routes) + "\n\n" + _table(["field of an assessment", *roles], fields)
 
 
 def main() -> None:
