@@ -141,6 +141,17 @@ REQUEST_KEYS = Table(
     **STRICT,
 )  # fmt: skip
 
+SHADOW_SCORES = Table(
+    "shadow_scores", METADATA,
+    Column("assessment_id", Text, primary_key=True),
+    Column("model_digest", Text, primary_key=True),
+    Column("model_version", Text, nullable=False),
+    Column("probability", FRACTION, nullable=False),
+    Column("margin", FRACTION, nullable=False),
+    Column("tier", Text, nullable=False),
+    **STRICT,
+)  # fmt: skip
+
 PROBE = Table(
     "probe", METADATA,
     Column("id", WHOLE, primary_key=True, autoincrement=False),
