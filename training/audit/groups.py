@@ -165,7 +165,7 @@ def completeness(values: Array) -> Array:
     Rows with equally many gaps stay together.
     """
     gaps = np.isnan(values).sum(axis=1)
-    edges = np.quantile(gaps, [1 / 3, 2 / 3], method="higher")
+    edges = np.quantile(gaps, [1 / 3, 2 / 3], method="lower")
     return np.array(GAPS, dtype=object)[np.searchsorted(edges, gaps, side="left")]
 
 
