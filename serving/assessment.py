@@ -93,11 +93,12 @@ def assessment(
     role: str,
     assessment_id: str | None = None,
     scored_at: int,
+    erased: frozenset[str] = frozenset(),
 ) -> dict[str, Any]:
     """The assessment of a scored case as a role may see it, ready for JSON.
 
     For every role but care, the self-harm indicator folds into ``other_contribution`` and its floor, offers and row
-    ids are absent (charter rule 10).
+    ids are absent (charter rule 10).  ``erased`` are the parts of its content that are gone (``case``, ``care``).
     """
     care = role in CARE_ROLES
     shown = [part for part in scored.parts if care or not BY_ID[part.indicator].care_only]
@@ -127,7 +128,7 @@ def assessment(
         "base_margin": scored.base_margin,
         "reasons": [_reason(part, model, hidden) for part in reasons],
         "other_contribution": math.fsum(part.contribution for part in scored.parts) + scored.folded - listed,
-        "cautions": [_caution(code) for code in scored.cautions],
+        "cautions": [_caution(code) for code in (*scored.cautions, *_erased(erased, care=care))],
         "routing": _routing(scored, policy, shown, floors),
     }
 
@@ -170,6 +171,13 @@ def _floor(name: str, rows: tuple[str, ...], hidden: frozenset[str]) -> dict[str
         "tier": None if floor.tier is None else floor.tier.value,
         "evidence": [row for row in rows if row not in hidden],
     }
+
+
+def _erased(parts: frozenset[str], *, care: bool) -> list[str]:
+    return [
+        *(["content_erased"] if "case" in parts else []),
+        *(["care_content_erased"] if care and "care" in parts else []),
+    ]
 
 
 def _caution(code: str) -> dict[str, Any]:

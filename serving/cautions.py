@@ -42,6 +42,14 @@ FIXED = {
         "The model in force could not be verified: the one before it gave this score",
         "在用模型无法通过校验:本结果由此前的模型给出",
     ),
+    "content_erased": Bilingual(
+        "The case record behind this was erased, as the retention rules demand or somebody asked",
+        "本评估所依据的案件记录已按保存期限规定或应请求删除",
+    ),
+    "care_content_erased": Bilingual(
+        "Statements of wanting to die, and what rested on them, were erased as the retention rules demand",
+        "轻生言论记录及其相关内容已按保存期限规定删除",
+    ),
     "synthetic_model": Bilingual(
         "SYNTHETIC: the model was trained on simulated records", "SYNTHETIC:模型由模拟记录训练"
     ),

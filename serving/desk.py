@@ -213,9 +213,10 @@ class Desk:
         return self.log.decide(assessment, read_decision(body), reviewer, key=request).answer()
 
     def _view(self, entry: Assessed | StoredAssessment, model: Model, policy: Policy, grant: Grant) -> dict[str, Any]:
+        erased = entry.erased if isinstance(entry, StoredAssessment) else frozenset()
         return assessment(
             entry.scored, model, policy, version=entry.model_version, role=grant.role,
-            assessment_id=entry.assessment_id, scored_at=entry.scored_at,
+            assessment_id=entry.assessment_id, scored_at=entry.scored_at, erased=erased,
         )  # fmt: skip
 
     def model_record(self) -> dict[str, Any]:
