@@ -24,7 +24,8 @@ from features.not_inputs import NOT_INPUTS, NotAnInput, Status
 from features.records_reference import records_reference
 from serving.access import Role
 from serving.cautions import FIXED, LATE, OF_INDICATOR, Watch, words_of
-from serving.page import TIER_WORDS
+from serving.pages.codes import TIERS
+from serving.pages.language import LANGUAGES
 from serving.permissions import FIELDS, PERMISSIONS
 from serving.policy import Action, Policy
 from serving.problems import TITLES
@@ -257,7 +258,12 @@ def tiers_page() -> str:
     """What stands above and beside the model: tiers, floors, the points score and the default routing."""
     policy = Policy()
     tiers = (
-        [f"`{tier}`", f"top {CAPACITY[tier]:.2%}" if tier in CAPACITY else REST[tier], *TIER_WORDS[tier]]
+        [
+            f"`{tier}`",
+            f"top {CAPACITY[tier]:.2%}" if tier in CAPACITY else REST[tier],
+            TIERS[tier],
+            LANGUAGES["zh"].say(TIERS[tier]),
+        ]
         for tier in Tier
     )
     floors = (

@@ -113,7 +113,7 @@ class Door:
 
     def __init__(self, home: Path, *, open_to_all: bool) -> None:
         self._path = home / TOKENS_FILE
-        self._open = open_to_all
+        self.is_open = open_to_all
         self._stamp: tuple[int, int] | None = None
         self._grants: dict[str, Grant] = {}
         self._rates = Rates()
@@ -123,10 +123,14 @@ class Door:
 
         Raises Problem 401 for a missing, unknown or expired token, 429 for one that sends too much.
         """
-        if self._open:
+        if self.is_open:
             return NO_TOKEN_NEEDED
         scheme, _, token = (authorization or "").partition(" ")
-        found = self._current().get(_hash(token)) if scheme.lower() == "bearer" else None
+        return self.grant_of(_hash(token) if scheme.lower() == "bearer" else "")
+
+    def grant_of(self, token_sha256: str) -> Grant:
+        """The grant of a token known by its hash: a session ends with its token.  Raises like ``grant``."""
+        found = self._current().get(token_sha256)
         if found is None or datetime.fromisoformat(found.expires_at_utc) <= datetime.now(UTC):
             raise Problem(401, "send Authorization: Bearer TOKEN; `defuse token create` makes one")
         self._rates.take(found.token_sha256, per_minute=found.per_minute)

@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Match, Route
 
 from features.errors import Fault, UserError
@@ -33,7 +33,8 @@ from serving.limits import (
 )
 from serving.metrics import Metrics
 from serving.openapi import openapi_document
-from serving.page import review_page
+from serving.pages.routes import routes_of
+from serving.pages.sessions import Sessions
 from serving.problems import HEADERS, Problem, problem_of
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def make_app() -> Starlette:
             Route("/v1/assessments/{assessment_id}", _guarded(find), methods=["GET"]),
             Route("/v1/assessments/{assessment_id}/decisions", _guarded(decide), methods=["POST"]),
             Route("/v1/model", _guarded(model), methods=["GET"]),
-            Route("/review/{assessment_id}", _guarded(review), methods=["GET"]),
+            *routes_of(_guarded),
             Route("/openapi.json", _guarded(openapi), methods=["GET"]),
             Route("/livez", _guarded(alive), methods=["GET"]),
             Route("/healthz", _guarded(alive), methods=["GET"]),
@@ -76,6 +77,7 @@ def make_app() -> Starlette:
     app.state.door = None
     app.state.is_leaving = False
     app.state.batches = 0
+    app.state.sessions = Sessions()
     return app
 
 
@@ -130,11 +132,6 @@ async def decide(request: Request) -> Response:
     demand(grant, MAY_DECIDE)
     body, key = await _body(request, BODY_LIMIT), request.headers.get(KEY_HEADER)
     return _json(await asyncio.to_thread(desk.decide, request.path_params["assessment_id"], body, grant, key=key))
-
-
-async def review(request: Request) -> Response:
-    """``GET /review/{id}``: the same for people."""
-    return HTMLResponse(review_page(await _found(request)), headers=HEADERS)
 
 
 async def model(request: Request) -> Response:

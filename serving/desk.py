@@ -179,10 +179,16 @@ class Desk:
         Raises MissingInput for an unknown id, Problem 403 outside the grant.
         """
         found = self.found(assessment_id, grant)
+        return self.view(found, grant)
+
+    def view(self, found: StoredAssessment, grant: Grant) -> dict[str, Any]:
+        """An assessment that was found already, as the grant's role may see it."""
+        return self._view(found, self.model_of(found), self.policy_of(found), grant)
+
+    def model_of(self, assessment: StoredAssessment) -> Model:
+        """The model that an assessment was made with."""
         model = self.in_force.model
-        if found.model_digest != model.digest:
-            model = self.earlier_model(found.model_digest)
-        return self._view(found, model, self.policy_of(found), grant)
+        return model if assessment.model_digest == model.digest else self.earlier_model(assessment.model_digest)
 
     def found(self, assessment_id: str, grant: Grant) -> StoredAssessment:
         """A stored assessment whole, for what may see it inside.  Raises like ``find``."""

@@ -71,6 +71,23 @@ class Retention(BaseModel):
     ] = 10
 
 
+class Review(BaseModel):
+    """How cases are reviewed.  The shares are probabilities of a draw, kept with the policy under its digest."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    judge_first_share: Annotated[
+        float, Field(ge=0, le=1, description="of all cases: judged before the score shows; 1 = all")
+    ] = 0.05
+    audit_share_blue: Annotated[float, Field(ge=0, le=1, description="of blue cases: drawn for the random audit")] = (
+        0.015
+    )
+    audit_share_yellow: Annotated[float, Field(ge=0, le=1, description="of yellow cases: the same")] = 0.05
+    capacity_a_week: Annotated[
+        int, Field(ge=1, description="how many cases the reviewers of an area can look at a week")
+    ] = 50
+
+
 class Policy(BaseModel):
     """The routing policy: one route a tier.  Deadlines are those of the Hebi ladder: 4 h, 9 d, 15 d, 30 d."""
 
@@ -100,6 +117,7 @@ class Policy(BaseModel):
     watch: Watch = Watch()
     retention: Retention = Retention()
     anchor: Anchoring = Anchoring()
+    review: Review = Review()
 
     def route(self, tier: Tier) -> Route:
         """The route of a tier."""

@@ -128,10 +128,11 @@ def _decision_faults(request: DecisionRequest, assessed: Tier) -> list[Fault]:
 
 def _other_faults(request: DecisionRequest) -> list[Fault]:
     found = []
-    if request.view is not None:
-        found.append(Fault("view", "not_a_decision", "null at this stage"))
-    if request.stage == "preliminary" and request.tier is None:
-        found.append(Fault("tier", "required", "the tier in your own eyes"))
+    cannot_say = request.stage == "preliminary" and request.view == "cannot_say"
+    if request.view is not None and not cannot_say:
+        found.append(Fault("view", "not_a_decision", "null at this stage, or cannot_say for a preliminary view"))
+    if request.stage == "preliminary" and (request.tier is None) is not cannot_say:
+        found.append(Fault("tier", "required", "the tier in your own eyes, or null where you cannot say"))
     if request.stage == "objection" and request.tier is not None:
         found.append(Fault("tier", "not_a_decision", "null: an objection ranks nothing"))
     return found

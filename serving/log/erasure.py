@@ -20,7 +20,7 @@ from serving.log.content import Part
 from serving.log.database import Database
 from serving.log.decision_log import DecisionLog
 from serving.log.statements import Statements
-from serving.log.tables import ASSESSMENTS, CASES, CONTENTS, DECISIONS, REQUEST_KEYS
+from serving.log.tables import ASSESSMENTS, CASES, CONTENTS, DECISIONS, REQUEST_KEYS, SHOWN
 from serving.log.transaction import Transaction, now_us
 from serving.policy import Retention
 
@@ -112,6 +112,10 @@ class _Statements:
         self.forget_care = compiled(
             sa.update(CASES).where(CASES.c.number == sa.bindparam("of_number")).values(care_due_at=sa.null())
         )
+        shown = sa.update(SHOWN).values(content=sa.null()).where(SHOWN.c.number == sa.bindparam("of_number"))
+        self.forget_shown = {  # what the pages showed of a case goes with it; what was shown to care with the care part
+            Part.CASE: compiled(shown), Part.CARE: compiled(shown.where(SHOWN.c.role == sa.literal_column("'care'"))),
+        }  # fmt: skip
         self._forget = compiled(sa.delete(REQUEST_KEYS).where(REQUEST_KEYS.c.expires_at <= sa.bindparam("now")))
 
     def forget_keys(self, transaction: Transaction) -> int:
@@ -126,6 +130,8 @@ class _Statements:
         for part, number in piece:
             if transaction.run(self.empty, {"of_number": number, "of_part": part.value}):
                 done.setdefault(part.value, []).append(number)
+            if part in self.forget_shown:
+                transaction.run(self.forget_shown[part], {"of_number": number})
             if part is Part.CARE:
                 transaction.run(self.forget_care, {"of_number": number})
         if not done:
@@ -164,5 +170,5 @@ def _overwrite(database: Database) -> None:
     """Let the old bytes go from the files: SQLite's journal, PostgreSQL's dead rows."""
     with database.told_apart(), database.engine.connect() as connection:
         plain = connection.execution_options(isolation_level="AUTOCOMMIT")
-        statement = "PRAGMA wal_checkpoint(TRUNCATE)" if database.is_sqlite else "VACUUM contents, request_keys"
+        statement = "PRAGMA wal_checkpoint(TRUNCATE)" if database.is_sqlite else "VACUUM contents, request_keys, shown"
         plain.exec_driver_sql(statement)

@@ -7,6 +7,7 @@
 ``policies``       every policy that was in force, by digest, append-only
 ``contents``       case content that can be erased (salt and content become null); nothing else of it can change
 ``cases``          the last assessment of each dispute and whether it waits: follows from the above, kept for speed
+``shown``          what the pages showed, by digest and role; its content is erased with the case's
 ``request_keys``   idempotency keys until they expire
 ``shadow_scores``  what the challenger would have said beside an assessment, append-only, not in the chain: never returned
 ``probe``          one row that is written to find out whether anything can be written
@@ -128,6 +129,17 @@ CASES = Table(
     _some("cases_waiting_by_area", "area", "urgency", "due_at", "number", only="waits = 1"),
     _some("cases_waiting_by_due", "due_at", "number", only="waits = 1"),
     _some("cases_waiting_for_care", "care_due_at", only="care_due_at IS NOT NULL"),
+    **STRICT,
+)  # fmt: skip
+
+SHOWN = Table(
+    "shown", METADATA,
+    Column("digest", Text, primary_key=True),
+    Column("number", WHOLE, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("first_shown_at", WHOLE, nullable=False),
+    Column("content", LargeBinary),
+    Index("shown_by_assessment", "number"),
     **STRICT,
 )  # fmt: skip
 

@@ -145,7 +145,7 @@ def test_the_area_is_that_of_the_version_that_is_known(client):
     [
         ("GET", "/v1/assessments/a-nobody", 404), ("GET", "/review/a-nobody", 404), ("GET", "/nothing", 404),
         ("GET", "/v1/score/", 404), ("GET", "/v1//score", 404), ("POST", "/nothing", 404), ("GET", "/docs", 404),
-        ("GET", "/v1/assessments/%00", 404), ("GET", "/v1/assessments/..%2f..%2fetc", 404), ("GET", "/review", 404),
+        ("GET", "/v1/assessments/%00", 404), ("GET", "/v1/assessments/..%2f..%2fetc", 404), ("GET", "/reviews", 404),
         ("GET", "/v1/score", 405), ("DELETE", "/v1/score", 405), ("POST", "/v1/model", 405), ("PUT", "/", 405),
         ("POST", "/review/a-1", 405), ("TRACE", "/v1/score", 405), ("BREW", "/v1/score", 405), ("BREW", "/nothing", 405),
     ],
@@ -342,20 +342,22 @@ def test_the_root_leads_on_and_the_model_says_what_is_in_force(client, app):
 
 
 def test_nothing_that_names_the_pair_or_the_story_comes_back(client, home):
-    """Pair token, narratives and township are for others; the log keeps the story, where it can be erased, never the pair."""
+    """The pair token is nowhere; the story is on the page of who decides, and in the log where it can be erased."""
     secrets = {"pair_token": "ptsecretxyz", "narrative": SECRET}
     record = case(("threat", 2, {"narrative": SECRET}), pair_confidence=0.95, **secrets)
     answer = client.post("/v1/score", json=record)
-    page = client.get(f"/review/{answer.json()['assessment_id']}")
+    path = f"/review/{answer.json()['assessment_id']}"
+    page, router = client.get(path), client.get(path, headers=client.token("router"))
     log = sqlite3.connect(home.log_database)
     (kept,) = log.execute("SELECT content FROM contents WHERE part = 'case'").fetchone()
     chained = repr(log.execute("SELECT * FROM entries, assessments, cases").fetchall())
     log.close()
     stored = b"".join(path.read_bytes() for path in home.root.glob("log.db*"))
     for secret in secrets.values():
-        assert secret not in answer.text + page.text + chained
+        assert secret not in answer.text + router.text + chained
+    assert SECRET in page.text and "ptsecretxyz" not in page.text
     assert SECRET.encode() in kept and b"ptsecretxyz" not in stored
-    assert "330106001" not in answer.text + page.text
+    assert "330106001" not in answer.text
 
 
 def test_metrics_count_by_route_and_never_by_path(client, app):

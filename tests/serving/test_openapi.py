@@ -15,7 +15,7 @@ from serving.problems import TITLES, Problem
 from serving.rates import Rates
 from tests.serving.cases import case
 
-FOR_PEOPLE = {"/", "/metrics", "/openapi.json", "/review/{assessment_id}", "/{path}"}
+FOR_PEOPLE = {"/", "/metrics", "/openapi.json", "/{path}"}
 DOCUMENT = openapi_document()
 
 
@@ -37,7 +37,9 @@ def test_every_route_is_described_and_nothing_else():
         for method in route.methods - {"HEAD"}
     }
     described = {(path, method) for path, methods in DOCUMENT["paths"].items() for method in methods}
-    assert described == {(path, method) for path, method in routes if path not in FOR_PEOPLE}
+    assert described == {
+        (path, method) for path, method in routes if path not in FOR_PEOPLE and not path.startswith("/review")
+    }
 
 
 def test_every_reference_leads_somewhere():

@@ -1,0 +1,89 @@
+"""Counts that may be shown: none under 10, none that could be worked out from the others, and intervals of shares."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+LEAST = 10
+Z95 = 1.959963984540054
+
+
+def suppressed(counts: Mapping[str, int]) -> tuple[dict[str, int | None], int | None]:
+    """The counts that may be shown beside their sum, and the sum; None for what is held back.
+
+    A count under 10 is held back.  Where only one is, it would follow from the sum, so the next smallest is held back
+    as well; where what is held back adds up to less than 10 and nothing else is left to hold back, the sum is.
+    """
+    held = {name for name, count in counts.items() if count < LEAST}
+    rest = sorted((count, name) for name, count in counts.items() if name not in held)
+    while held and (len(held) == 1 or sum(counts[name] for name in held) < LEAST) and rest:
+        held.add(rest.pop(0)[1])
+    total = sum(counts.values())
+    is_open = not held or (len(held) > 1 and sum(counts[name] for name in held) >= LEAST)
+    return (
+        {name: None if name in held else count for name, count in counts.items()},
+        total if is_open and total >= LEAST else None,
+    )
+
+
+@dataclass(frozen=True)
+class Share:
+    """A share of a number as it may be shown: exactly, or only on which side of a bound it lies, or not at all."""
+
+    of: int | None
+    share: float | None = None
+    low: float | None = None
+    high: float | None = None
+    below: float | None = None
+    above: float | None = None
+
+
+def share(part: int, whole: int) -> Share:
+    """A share with its 95% interval (Wilson), or the side of a bound where one of its two counts is under 10."""
+    if whole < LEAST:
+        return Share(None)
+    if part < LEAST:
+        return Share(whole, below=min(1.0, LEAST / whole))
+    if whole - part < LEAST:
+        return Share(whole, above=max(0.0, 1 - LEAST / whole))
+    low, high = wilson(part, whole)
+    return Share(whole, part / whole, low, high)
+
+
+def wilson(part: int, whole: int) -> tuple[float, float]:
+    """The 95% interval of a share after Wilson (1927): it holds for small counts and for none at all."""
+    observed, square = part / whole, Z95**2
+    middle = (observed + square / (2 * whole)) / (1 + square / whole)
+    half = Z95 / (1 + square / whole) * math.sqrt(observed * (1 - observed) / whole + square / (4 * whole**2))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+@dataclass(frozen=True)
+class Stratum:
+    """One tier of the random audit: how many cases it has, how many were judged, and how many of these were in need."""
+
+    cases: int
+    judged: int
+    in_need: int
+
+
+def missed_need(strata: list[Stratum]) -> tuple[float, float, float] | None:
+    """The estimated number of cases in need below the line and its 95% interval; None before enough were judged.
+
+    Horvitz and Thompson (1952): each case in need counts 1 / (its probability of being judged), which within a tier is
+    judged / cases: drawn with a known probability, and judged as far as reviewers got, taken to be at random within it.
+    The interval adds Wilson's of each tier by the method of Zou and Donner (2008), so that it is honest with no case
+    found as well.
+    """
+    if any(one.judged < LEAST for one in strata) or not strata:
+        return None
+    parts = [
+        (one.cases * one.in_need / one.judged, *(one.cases * end for end in wilson(one.in_need, one.judged)))
+        for one in strata
+    ]
+    total = sum(part for part, _, _ in parts)
+    below = math.sqrt(sum((part - low) ** 2 for part, low, _ in parts))
+    above = math.sqrt(sum((high - part) ** 2 for part, _, high in parts))
+    return total, max(0.0, total - below), total + above
