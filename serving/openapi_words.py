@@ -77,7 +77,8 @@ rule, and never hold a value of the request.
 | 401, 403 | no valid token, or not for this role or area | no: get another token |
 | 404, 405, 413, 415 | no such thing, wrong method, too large, wrong media type | no |
 | 409 | this `Idempotency-Key` came before with another body | with a new key |
+| 408 | the body did not come within 10 s (a batch: 60 s) | yes, on a better line |
 | 429 | too many requests of this token | yes, after `Retry-After` seconds |
 | 500 | a fault of the service; nothing was answered | once |
-| 503 | not ready, or the assessment could not be logged: no score was given | yes, after `Retry-After` seconds |
+| 503 | not ready, too much at once, or the assessment could not be logged: no score was given | yes, after `Retry-After` seconds |
 | none (broken connection) | it is not known whether an assessment was logged | yes; with the same `Idempotency-Key` it is logged once |"""
