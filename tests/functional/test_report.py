@@ -399,7 +399,7 @@ def test_the_page_tells_origins_lists_lead_time_churn_probes_and_who_enters_the_
         assert f"{item.value * 100:.3g}% ({item.low * 100:.3g}% to {item.high * 100:.3g}%)" in told
     assert f"{champion.moves[0].n_enter:,}" in told and "The champion is version 3" in told
     for words in ("Origin 2, test", "Tier changed without a new record", "No event from the channel grid",
-                  "A model trained on shuffled labels", "Net benefit", "What this suggests to do"):  # fmt: skip
+                  "Trained on shuffled labels", "Net benefit", "What this suggests to do"):  # fmt: skip
         assert words in told
 
 

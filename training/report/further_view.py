@@ -48,6 +48,7 @@ class FurtherView:
     churn: Rows
     decisions: Rows
     probes: Rows
+    probes_further: Rows
     champion: tuple[str, ...]
     champion_metrics: Rows
     moves: Rows
@@ -66,6 +67,7 @@ def further_view(record: ReportRecord, say: Tongue) -> FurtherView:
         churn=() if weekly is None else tuple(_churn(weekly, say)),
         decisions=tuple(_decisions(record.evaluation, say)),
         probes=tuple(_probe(probe, say) for probe in record.probes),
+        probes_further=tuple(row for probe in record.probes for row in _probe_further(probe, say)),
         champion=() if champion is None else tuple(_champion(champion, record, say)),
         champion_metrics=() if champion is None else tuple(_against(champion, record, say)),
         moves=() if champion is None else tuple(_moves(one, say) for one in champion.moves),
@@ -158,36 +160,43 @@ def _over_points(point: DecisionPoint, say: Tongue) -> str:
     return "" if point.over_points is None else difference_of(point.over_points, say)
 
 
+def _probe_name(probe: Probe, say: Tongue) -> str:
+    if probe.probe == "shuffled_labels":
+        return say("Trained on shuffled labels", "用打乱的标签训练")
+    if probe.probe == "delayed_features":
+        return say(f"Columns {probe.subject} late", f"列晚 {probe.subject.replace(' days', ' 天')}")
+    channel = channel_name(probe.subject, say)
+    return say(f"No event from the channel {channel}", f"没有来自渠道“{channel}”的事件")
+
+
 def _probe(probe: Probe, say: Tongue) -> tuple[str, ...]:
-    names = {
-        "shuffled_labels": (
-            "A model trained on shuffled labels, on the true test labels",
-            "用打乱的标签训练的模型，面对真实的检验标签",
-        ),
-        "delayed_features": (
-            f"Each row's columns as they were {probe.subject} earlier",
-            f"每行的列取 {probe.subject.replace(' days', ' 天')}前的值",
-        ),
-        "missing_channel": (
-            f"No event from the channel {channel_name(probe.subject, say)}",
-            f"没有来自渠道“{channel_name(probe.subject, say)}”的事件",
-        ),
-    }
     before = {item.name: item for item in probe.as_it_is}
     after = {item.name: item for item in probe.probed}
     auc = probe.find("auc")
-    limit = _limit(probe, say)
     return (
-        say(*names[probe.probe]),
+        _probe_name(probe, say),
         _told(before.get("auc"), say),
         _told(after.get("auc"), say),
         "" if auc is None else difference_of(auc.difference, say),
-        _told(before.get("dispute_recall_at_5pct"), say),
-        _told(after.get("dispute_recall_at_5pct"), say),
-        limit,
+        _limit(probe, say),
         verdict_name(probe.verdict, say),
         f"{probe.probed[0].n_events:,}",
     )
+
+
+def _probe_further(probe: Probe, say: Tongue) -> Iterable[tuple[str, ...]]:
+    """Yields what else a paired probe changes: disputes found, and O/E."""
+    before, after = ({item.name: item for item in numbers} for numbers in (probe.as_it_is, probe.probed))
+    for name in ("dispute_recall_at_5pct", "observed_over_expected"):
+        one = probe.find(name)
+        if one is not None:
+            yield (
+                _probe_name(probe, say),
+                _name(name, say),
+                sentence_of(before[name], say),
+                sentence_of(after[name], say),
+                difference_of(one.difference, say),
+            )
 
 
 def _limit(probe: Probe, say: Tongue) -> str:
