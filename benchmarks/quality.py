@@ -1,4 +1,4 @@
-"""How good the ranking is where the truth is known: points, LightGBM and oracle on SYNTHETIC worlds, by soft labels.
+"""How good the ranking is where the truth is known: five families and the oracle on SYNTHETIC worlds, by soft labels.
 
 A soft label is the true 90-day probability of a row: it takes the noise of the sampled outcome out of a comparison.
 The rows are the headline population at the last origin: one a month for each open or lately closed dispute.
@@ -24,16 +24,20 @@ from features.view import Values
 from training.artifact.home import Home
 from training.artifact.scale import sigmoid
 from training.calibration_line import calibration_line
-from training.experiment import read_experiment
-from training.modelling import fit_model
+from training.experiment import Experiment, read_experiment
+from training.families.choosing import choose
+from training.family_settings import Family
+from training.modelling import calibrated
 from training.population import matrix_for, monthly_matrix
 from training.rows import Sampling, SplitRows, matrix_bounds, split_rows
 from training.split import last_origin
 
-EXPERIMENT = Path(__file__).parents[1] / "experiments" / "shallow_lightgbm.toml"
+EXPERIMENT = Path(__file__).parents[1] / "experiments" / "five_families.toml"
 CAPACITIES = (0.0015, 0.01, 0.05, 0.10)
 BINS = 4_096
 UNSEEN_SEEDS = (101, 102, 103, 104, 105)
+FAMILIES: tuple[Family, ...] = ("points", "logistic", "lightgbm", "tuned_lightgbm", "explainable_boosting")
+PLAIN: tuple[Family, ...] = ("points", "lightgbm")
 NEGATIVE_RATE = 0.02  # with 3,000 negatives per incident this costs no precision and saves nine tenths of the time
 
 
@@ -46,6 +50,7 @@ class World:
     seed: int
     constants: Constants | None = None
     imperfect: bool | Imperfections = True
+    families: tuple[Family, ...] = FAMILIES
 
 
 @dataclass(frozen=True)
@@ -66,11 +71,14 @@ def run(*, quick: bool) -> Iterator[Figure]:
     if not quick:
         worlds.append(World("perturbed", size, 201, Constants().perturbed(201)))
         worlds += [
-            World(f"without {group}", 60_000, seeds[0], imperfect=Imperfections.without(group))
+            World(f"without {group}", 60_000, seeds[0], imperfect=Imperfections.without(group), families=PLAIN)
             for group in Imperfections.names()
             if group not in ("bad_rows", "narratives")
         ]
-        worlds += [World("everything on", 60_000, seeds[0]), World("clean", 60_000, seeds[0], imperfect=False)]
+        worlds += [
+            World("everything on", 60_000, seeds[0], families=PLAIN),
+            World("clean", 60_000, seeds[0], imperfect=False, families=PLAIN),
+        ]
     for world in worlds:
         yield from _figures(world.name, judge(world), draws=50 if quick else 200)
 
@@ -78,12 +86,8 @@ def run(*, quick: bool) -> Iterator[Figure]:
 def judge(world: World) -> Judged:
     """Simulate, train and score one world; everything it writes is taken away again."""
     experiment = read_experiment(EXPERIMENT)
-    experiment = experiment.model_copy(
-        update={
-            "sampling": experiment.sampling.model_copy(update={"negative_rate": NEGATIVE_RATE}),
-            "interval": experiment.interval.model_copy(update={"refits": 5}),
-        }
-    )
+    sampling = experiment.sampling.model_copy(update={"negative_rate": NEGATIVE_RATE})
+    experiment = experiment.model_copy(update={"sampling": sampling})
     work = Path(tempfile.mkdtemp(prefix="defuse-quality-"))
     try:
         folder, home = work / "records", Home(work / "home")
@@ -93,29 +97,33 @@ def judge(world: World) -> Judged:
         )  # fmt: skip
         with read_records(folder) as records:
             matrix = matrix_for(experiment, records, home=home, progress=_quiet)
-            manifest, first = matrix_bounds(matrix)
+            _, first = matrix_bounds(matrix)
             split = last_origin(experiment, first_as_of=first, known_at=records.known_at)
             monthly = monthly_matrix(experiment, records, (split,), home=home, progress=_quiet)
         columns = catalogue.columns_of()
         rows = split_rows(
             matrix, monthly, split, columns, label="label_90", sampling=Sampling(NEGATIVE_RATE, experiment.seed)
         )
-        model = fit_model(experiment, rows, catalogue.INDICATORS, manifest, split, models=home.models, step=_quiet)
+        margins: dict[str, Values] = {family: _margin(experiment, rows, family) for family in world.families}
         truth = read_truth(f"{folder}.truth")
         soft = truth.soft_labels(rows.test_dispute_ids, rows.test.as_of)
         oracle = truth.hazards(rows.test_dispute_ids, rows.test.as_of)
-        margin = model.margin_of_rows(rows.test.values)
-        points = model.explain_points(rows.test.columns(columns))
         known = ~np.isnan(soft)
-        scores = {"points": points.margin, "lightgbm": margin, **_partial_oracles(truth, rows, world), "oracle": oracle}
+        scores = {**margins, **_partial_oracles(truth, rows, world), "oracle": oracle}
         return Judged(
             soft=soft[known],
             pair=np.unique(rows.test.pair[known], return_inverse=True)[1],
             scores={ranker: score[known] for ranker, score in scores.items()},
-            probability={"points": points.probability[known], "lightgbm": sigmoid(margin[known])},
+            probability={family: sigmoid(margin[known]) for family, margin in margins.items()},
         )
     finally:
         shutil.rmtree(work)
+
+
+def _margin(experiment: Experiment, rows: SplitRows, family: Family) -> Values:
+    """Calibrated log-odds of the test rows by a family that is chosen, fitted and calibrated on the training rows."""
+    chosen = choose(family, experiment, catalogue.INDICATORS, rows.train)
+    return calibrated(experiment, rows, family, chosen, step=_quiet).margin(rows.test.values)
 
 
 def _partial_oracles(truth: Truth, rows: SplitRows, world: World) -> dict[str, Values]:
@@ -167,16 +175,19 @@ def _figures(name: str, judged: Judged, *, draws: int) -> Iterator[Figure]:
     for metric in found["lightgbm"]:
         for ranker in bins:
             yield from _with_interval(f"{name}/{ranker}/{metric}", found[ranker][metric], drawn[ranker][metric])
-        difference = found["lightgbm"][metric] - found["points"][metric]
-        paired = np.subtract(drawn["lightgbm"][metric], drawn["points"][metric])
-        yield from _with_interval(f"{name}/lightgbm - points/{metric}", difference, paired.tolist())
+        for other in (family for family in judged.probability if family != "lightgbm"):
+            difference = found["lightgbm"][metric] - found[other][metric]
+            paired = np.subtract(drawn["lightgbm"][metric], drawn[other][metric])
+            yield from _with_interval(f"{name}/lightgbm - {other}/{metric}", difference, paired.tolist())
     for metric in ("auc", "recall_at_5pct"):
         gap = np.subtract(drawn["oracle"][metric], drawn["points"][metric])
-        closed = np.subtract(drawn["lightgbm"][metric], drawn["points"][metric]) / gap
-        share = (found["lightgbm"][metric] - found["points"][metric]) / (
-            found["oracle"][metric] - found["points"][metric]
-        )
-        yield from _with_interval(f"{name}/share of the gap closed/{metric}", share, closed.tolist())
+        for family in (one for one in judged.probability if one != "points"):
+            closed = np.subtract(drawn[family][metric], drawn["points"][metric]) / gap
+            share = (found[family][metric] - found["points"][metric]) / (
+                found["oracle"][metric] - found["points"][metric]
+            )
+            of = "" if family == "lightgbm" else f" by {family}"
+            yield from _with_interval(f"{name}/share of the gap closed{of}/{metric}", share, closed.tolist())
     yield from _calibration(name, judged)
 
 

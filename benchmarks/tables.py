@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Any
 
 Figures = dict[str, float]
-RANKERS = ("points", "lightgbm", "oracle without the state", "oracle without hostility", "oracle")
+RANKERS = (
+    "points",
+    "logistic",
+    "explainable_boosting",
+    "lightgbm",
+    "tuned_lightgbm",
+    "oracle without the state",
+    "oracle without hostility",
+    "oracle",
+)
 METRICS = {
     "auc": "AUC", "recall_at_0.15pct": "recall at 0.15%", "recall_at_1pct": "at 1%", "recall_at_5pct": "at 5%",
     "recall_at_10pct": "at 10%", "precision_at_1pct": "precision at 1%", "precision_at_5pct": "at 5%",
@@ -51,6 +60,9 @@ def _quality(figures: list[dict[str, Any]]) -> Iterator[str]:
     yield from _rankers(found, full)
     yield "\nLightGBM against points on the same rows; the share is that of the way from points to oracle:\n"
     yield from _differences(found, full)
+    if any(f"{world}/lightgbm - logistic/auc" in found for world in full):
+        yield "\nLightGBM against its peers on the same rows, and the share of the way that each closes:\n"
+        yield from _peers(found, full)
     if ablation:
         yield "\nWhat each imperfection costs (60,000 disputes a year, one seed, the same truth in every row):\n"
         yield from _ablation(found, ablation)
@@ -80,6 +92,19 @@ def _differences(found: Figures, worlds: list[str]) -> Iterator[str]:
         verdict = "better" if all(better) else "better by AUC only" if better[0] else "not better"
         rows.append((world, *cells, *shares, verdict))
     yield from _table(("world", "AUC", "recall at 5%", "share, AUC", "share, recall at 5%", "LightGBM is"), rows)
+
+
+def _peers(found: Figures, worlds: list[str]) -> Iterator[str]:
+    rows = []
+    for world in worlds:
+        for peer in ("logistic", "explainable_boosting", "tuned_lightgbm"):
+            if f"{world}/lightgbm - {peer}/auc" not in found:
+                continue
+            differences = [_cell(found, f"{world}/lightgbm - {peer}/{m}", sign=True) for m in ("auc", "recall_at_5pct")]
+            shares = [_cell(found, f"{world}/share of the gap closed by {peer}/{m}") for m in ("auc", "recall_at_5pct")]
+            rows.append((world, peer, *differences, *shares))
+    header = ("world", "peer", "LightGBM - peer: AUC", "recall at 5%", "share by the peer, AUC", "share, recall at 5%")
+    yield from _table(header, rows)
 
 
 def _ablation(found: Figures, worlds: list[str]) -> Iterator[str]:

@@ -165,12 +165,15 @@ class _Fitting:
 
     def at(self, number: int, split: Split) -> _FittedOrigin:
         """Every family fitted on the training rows of one origin.  Raises UserError where they are too few."""
-        experiment, rows = self.experiment, self.material.rows(self.experiment, split)
-        check_positives(rows, folds=experiment.calibration.folds)
+        experiment = self.experiment
 
         def step(stage: str, done: float) -> None:
             self.step(f"origin {number} of {len(self.material.splits)}: {stage}", done)
 
+        step("rows and their check", 0.0)
+        rows = self.material.rows(experiment, split)
+        step("rows and their check", 1.0)
+        check_positives(rows, folds=experiment.calibration.folds)
         fitted = tuple(self._family(family, rows, split, step) for family in experiment.model.families)
         return _FittedOrigin(self, number, split, rows, fitted)
 

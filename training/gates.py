@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,14 +19,13 @@ from training.artifact.model import RiskModel
 from training.artifact.store import load_model
 from training.evaluation.measured import Measured
 from training.evaluation.record import Evaluation, RunFacts
+from training.experiment import GatesSection
 from training.impact import IMPACT_FILE, read_impact
 
 REPORT_FILE = "report.json"
 POINTS = "points"
 ALL = "all"
-WORSE_THAN_POINTS = -0.005
-CALIBRATION_LIMITS = {"observed_over_expected": (0.8, 1.25), "calibration_slope": (0.85, 1.15)}
-SUBGROUP_LIMITS = (0.5, 2.0)
+CALIBRATED = ("observed_over_expected", "calibration_slope")
 RATIO = "observed_over_expected"
 GROUP_KEYS = ("attribute", "dimension", "group", "level")
 PROBES = "probes"
@@ -103,6 +103,7 @@ class _Case:
     synthetic: bool
     evaluation: Evaluation | None
     audit: Any
+    limits: GatesSection
 
 
 def run_gates(home: Home, found: Mapping[str, Any], answers: Answers, *, today: dt.date) -> tuple[GateResult, ...]:
@@ -113,8 +114,17 @@ def run_gates(home: Home, found: Mapping[str, Any], answers: Answers, *, today: 
     case = _Case(
         home=home, answers=answers, today=today, synthetic=synthetic,
         evaluation=report["evaluation"] if report else None, audit=report["audit"] if report else None,
+        limits=_limits(report["run"]) if report else GatesSection(),
     )  # fmt: skip
     return (verified, reported, *_of_report(case), _impact(case))
+
+
+def _limits(run: RunFacts) -> GatesSection:
+    """The limits of the run's experiment file, which may be stricter than the house's; the house's where none can be read."""
+    try:
+        return GatesSection.model_validate(tomllib.loads(run.experiment_text).get("gates", {}))
+    except (tomllib.TOMLDecodeError, ValidationError):
+        return GatesSection()
 
 
 def verify(home: Home, digest: str) -> tuple[GateResult, RiskModel | None]:
@@ -157,7 +167,7 @@ def _report(home: Home, found: Mapping[str, Any]) -> tuple[GateResult, dict[str,
 def _of_report(case: _Case) -> Iterator[GateResult]:
     judges = {
         "beats_points": _beats_points,
-        **dict.fromkeys(CALIBRATION_LIMITS, _calibrated),
+        **dict.fromkeys(CALIBRATED, _calibrated),
         "too_good": _too_good,
         "subgroups": _subgroups,
         "leak_probe": _leak_probe,
@@ -187,9 +197,9 @@ def _too_few(gate: str, one: Measured, case: _Case, *, limit: str) -> GateResult
 
 
 def _beats_points(gate: str, case: _Case, evaluation: Evaluation) -> GateResult:
-    """AUC of the model minus that of the points score, on the same rows and draws: not below -0.005."""
-    model = evaluation.rankers[0]
-    limit = f"AUC minus that of the points score at least {WORSE_THAN_POINTS}"
+    """AUC of the model minus that of the points score, on the same rows and draws: not below the limit."""
+    model, least = evaluation.rankers[0], case.limits.points_margin
+    limit = f"AUC minus that of the points score at least {least}"
     if model == POINTS:
         return GateResult(gate=gate, state="not applicable", says="the version is the points score", limit=limit)
     wanted = ("auc", model, POINTS, ALL)
@@ -204,9 +214,9 @@ def _beats_points(gate: str, case: _Case, evaluation: Evaluation) -> GateResult:
     (one,) = found
     if one.value is None or one.high is None:
         return _too_few(gate, one, case, limit=limit)
-    if one.value >= WORSE_THAN_POINTS:
+    if one.value >= least:
         return _measured(gate, one, "passed", "at least as good as the points score", limit=limit)
-    if one.high < WORSE_THAN_POINTS:
+    if one.high < least:
         says = "worse than the points score: the whole interval lies below the limit"
     else:
         says = "the point estimate lies below the limit, though the interval reaches above it"
@@ -223,7 +233,7 @@ def _few_but_synthetic(gate: str, one: Measured, says: str, *, limit: str) -> Ga
 
 def _calibrated(gate: str, case: _Case, evaluation: Evaluation) -> GateResult:
     """The interval of a calibration figure must touch the range of a sound one."""
-    low, high = CALIBRATION_LIMITS[gate]
+    low, high = getattr(case.limits, gate)
     limit = f"interval touches {low} to {high}"
     try:
         one = evaluation.find(gate, ranker=evaluation.rankers[0])
@@ -256,8 +266,8 @@ def _too_good(gate: str, case: _Case, evaluation: Evaluation) -> GateResult:
 
 
 def _subgroups(gate: str, case: _Case, evaluation: Evaluation) -> GateResult:
-    """No group of the audit has observed over expected outside 0.5 to 2 by its whole interval."""
-    low, high = SUBGROUP_LIMITS
+    """No group of the audit has observed over expected outside the limits by its whole interval."""
+    low, high = case.limits.subgroup_ratio
     limit = f"no group's observed/expected wholly outside {low} to {high}"
     if case.audit is None:
         return GateResult(gate=gate, state="not applicable", says="the report holds no audit by group", limit=limit)

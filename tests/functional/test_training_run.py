@@ -142,7 +142,44 @@ def test_roll_back_without_a_former_version_says_so(in_force):
 def test_dry_run_prints_the_split_and_runs_nothing(unit_world, quick_experiment, tmp_path):
     done = run(tmp_path / "none", "train", str(quick_experiment), "--records", str(unit_world), "--dry-run")
     assert "embargo" in done.stdout
+    assert "origin 3 =" in done.stdout
+    assert "...####" in done.stdout
+    assert "lightgbm 23" in done.stdout  # one and five for cross-fitting at three origins, five refits
+    assert "positive, of" in done.stdout
     assert not (tmp_path / "none").exists()
+
+
+def test_the_rows_of_a_plan_are_about_those_of_the_run(trained, unit_world, quick_experiment, tmp_path):
+    printed = run(tmp_path, "train", str(quick_experiment), "--records", str(unit_world), "--dry-run", "--json").stdout
+    planned = json.loads(printed)["origins"][-1]["test_rows"]
+    record = report_of(trained)
+    assert planned["rows"] == pytest.approx(record.evaluation.n_rows, rel=0.05)
+    assert planned["positive_rows"] == pytest.approx(record.evaluation.n_positive_rows, rel=0.1)
+    assert planned["disputes_with_incident"] == pytest.approx(record.evaluation.n_events, rel=0.1)
+
+
+def report_of(trained, run_id=None):
+    path = trained.home / "reports" / (run_id or trained.run_id) / "report.json"
+    return read_report(path.read_text("utf-8"))
+
+
+def test_a_sealed_run_opens_nothing_and_registers_nothing(trained, quick_experiment):
+    """It leaves the home as it was, but for its run and report; then the plain run's report tells of one opening."""
+    opened = Home(trained.home).openings.read_text("utf-8")
+    before = json.loads(run(trained.home, "models", "--json").stdout)["versions"]
+    models = sorted(folder.name for folder in (trained.home / "models").iterdir())
+    done = run(trained.home, "train", str(quick_experiment), "--records", str(trained.records), "--sealed", "--json")
+    assert "sealed" not in done.stdout.splitlines()[-1]
+    assert json.loads(done.stdout.splitlines()[-2])["version"] is None
+    assert Home(trained.home).openings.read_text("utf-8") == opened
+    assert json.loads(run(trained.home, "models", "--json").stdout)["versions"] == before
+    assert sorted(folder.name for folder in (trained.home / "models").iterdir()) == models
+    sealed, plain = report_of(trained, done.stdout.splitlines()[-1]), report_of(trained)
+    assert any("SEALED" in one for one in sealed.cautions)
+    ends = {one.name: one.ends_at for one in sealed.run.splits}, {one.name: one.starts_at for one in plain.run.splits}
+    assert ends[0]["test"] == ends[1]["test"]  # its test ends where the unopened one begins
+    assert any("opened for the first time" in one for one in plain.cautions)
+    assert len(opened.splitlines()) == 1
 
 
 def test_the_saved_model_is_text_and_json(trained):

@@ -111,7 +111,9 @@ def models(tmp_path_factory):
 def judged(models):
     """What the gates say of a version, by gate."""
 
-    def judge(evaluation=None, *, kind="real", answers=None, audit=None, digest=None, impact=IMPACT, report=True):
+    def judge(
+        evaluation=None, *, kind="real", answers=None, audit=None, digest=None, impact=IMPACT, report=True, text=""
+    ):
         home, own = models[kind]
         folder = home.reports / "run-1"
         folder.mkdir(parents=True, exist_ok=True)
@@ -122,7 +124,7 @@ def judged(models):
         if report is True:
             run = RunFacts(
                 run_id="run-1", created_at_utc="2026-05-02T08:00:00Z", model_name="defuse", model_digest=digest or own,
-                data_digests={}, experiment_name="x", experiment_text="", synthetic=kind == "SYNTHETIC",
+                data_digests={}, experiment_name="x", experiment_text=text, synthetic=kind == "SYNTHETIC",
                 horizon_days=90, label_delay_days=150, sampling_rate=0.1, splits=(), features=(),
             )  # fmt: skip
             content = {"run": run.model_dump(), "evaluation": (evaluation or _sound()).model_dump(mode="json")}
@@ -150,6 +152,18 @@ def test_a_sound_version_passes_every_gate(judged):
     assert set(states.values()) == {"passed"}
     assert results["impact_assessment"].sha256 == hashlib.sha256(IMPACT.encode()).hexdigest()
     assert results["beats_points"].figure_text == "0.02 (0.01 to 0.03; 400 events)"
+
+
+def test_the_experiment_file_may_make_the_limits_stricter_never_laxer(judged):
+    """The very version that passes the house's limits fails those of a stricter file; a laxer one changes nothing."""
+    strict = "[gates]\npoints_margin = 0.03\nobserved_over_expected = [0.99, 1.0]\n"
+    refused = judged(text=strict)
+    assert blocked(refused)[:1] == ["beats_points"]
+    assert "0.03" in refused["beats_points"].limit
+    assert "0.99 to 1.0" in refused["observed_over_expected"].limit
+    bad = evaluation(difference=(-0.1, -0.2, -0.01))
+    assert blocked(judged(bad, text="[gates]\npoints_margin = -0.5\n")) == ["beats_points"]
+    assert blocked(judged(text="no TOML [")) == []
 
 
 def test_all_that_is_wrong_is_told_at_once(judged):
