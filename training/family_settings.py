@@ -56,7 +56,7 @@ class LogisticSection(Section):
     The strength is chosen among ``penalties`` by cross-validated log loss over pairs of the training rows.
     """
 
-    penalties: tuple[float, ...] = (3.0, 30.0, 300.0)
+    penalties: tuple[float, ...] = (30.0, 300.0, 3000.0)
     folds: int = Field(default=3, ge=2, le=10)
 
     @field_validator("penalties")
