@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.figure import Figure
 
-NAMES = ("features", "online", "serving", "training", "quality", "coverage", "treatment")
+NAMES = ("features", "online", "serving", "log", "training", "quality", "coverage", "treatment")
 RESULTS = Path(__file__).parent / "results"
 
 
