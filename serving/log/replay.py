@@ -57,6 +57,8 @@ def replay(home: Home, log: DecisionLog, assessment_id: str) -> Replay:
     scorer = Scorer(model, watch=_policy(log, found).watch)
     case = parse_case(record, now_us=found.scored_at)
     again, before = scorer.score_case(case).to_record(), found.scored.to_record()
+    kept = {row["event_id"] for row in record["events"]}  # a statement too old to be kept moves nothing but this list
+    before["care_rows"] = [row for row in before["care_rows"] if row in kept]
     differing = tuple(sorted(name for name in {*again, *before} if _text(again, name) != _text(before, name)))
     return Replay(assessment_id, "different" if differing else "same", found.model_digest, differing)
 
