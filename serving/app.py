@@ -22,6 +22,7 @@ from features.errors import Fault, UserError
 from features.rules import Rule
 from serving.access import EVERYONE, MAY_DECIDE, MAY_READ_CASES, MAY_SCORE, Door, Grant, demand
 from serving.front import REQUEST_ID, ROLE, ROUTE, Front
+from serving.journal import named
 from serving.limits import (
     BATCH_BODY_LIMIT,
     BATCH_BODY_SECONDS,
@@ -229,7 +230,7 @@ def _problem(error: Exception, request: Request) -> Problem:
         return problem_of(error)
     if isinstance(error, ArithmeticError):
         metrics.mismatch()
-    log.error("a bug in the service", exc_info=error, extra={"request_id": request.scope.get(REQUEST_ID)})
+    log.error("a bug in the service: %s", named(error), extra={"request_id": request.scope.get(REQUEST_ID)})
     return Problem(500, "the service failed; the request was not answered and may be sent again")
 
 

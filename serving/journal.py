@@ -26,15 +26,17 @@ class JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "event": record.getMessage(),
         }
-        error = record.exc_info[1] if record.exc_info else None
-        if error is not None:
-            line["error"] = type(error).__name__
-            line["where"] = [
-                f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}"
-                for frame in traceback.extract_tb(error.__traceback__)
-            ]
+        if record.exc_info and record.exc_info[1] is not None:
+            line["error"] = named(record.exc_info[1])
         request_id = getattr(record, "request_id", None)
         return to_json(line | ({"request_id": request_id} if request_id else {})).decode()
+
+
+def named(error: BaseException) -> str:
+    """The type of an error and where it passed, innermost last; never its message, whoever writes the line down."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = ", ".join(f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames)
+    return f"{type(error).__name__} at {where}"
 
 
 def keep_journal() -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.applications import Starlette
 
 from features.errors import UserError
+from serving.journal import named
 
 if TYPE_CHECKING:
     from training.artifact.home import Home
@@ -62,7 +63,7 @@ class Life:
             try:
                 await asyncio.to_thread(self._look)
             except Exception as error:
-                log.error("the watch over the model failed", exc_info=error)
+                log.error("the watch over the model failed: %s", named(error))
 
     def _look(self) -> None:
         if self._app.state.desk is None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from features.request_model import CaseRecord
 from serving.in_force import Challenger
+from serving.journal import named
 from serving.log.decision_log import ShadowScore
 from serving.metrics import Metrics
 
@@ -57,7 +58,7 @@ class Shadow:
                 scored = challenger.scorer.score_case(case)
             except Exception as error:
                 self._metrics.shadow("failed")
-                log.error("the challenger failed on a case", exc_info=error)
+                log.error("the challenger failed on a case: %s", named(error))
                 continue
             scores.append(
                 ShadowScore(
@@ -72,7 +73,7 @@ class Shadow:
         try:
             self._store(scores)
         except Exception as error:
-            log.error("shadow scores were not stored", exc_info=error)
+            log.error("shadow scores were not stored: %s", named(error))
             for _ in scores:
                 self._metrics.shadow("failed")
         else:
