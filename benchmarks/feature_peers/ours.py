@@ -30,10 +30,11 @@ def build(data: Path, out: Path) -> None:
     spine = _spine(opened)
     names = columns()
     out.mkdir(parents=True, exist_ok=True)
-    schema = pa.schema(
-        [("case_id", pa.int64()), ("as_of", pa.timestamp("us"))]
-        + [(name, pa.int32() if name.startswith("n_") else pa.float64()) for name in names]
-    )
+    schema = pa.schema([
+        pa.field("case_id", pa.int64(), nullable=False), pa.field("as_of", pa.timestamp("us"), nullable=False),
+        *(pa.field(name, pa.int32() if name.startswith("n_") else pa.float64(), nullable=not _is_never_null(name))
+          for name in names),
+    ])  # fmt: skip
     with pq.ParquetWriter(out / "part.parquet", schema, **WRITING) as writer:
         for start in range(0, len(spine), ROWS_PER_BLOCK):
             block = spine[slice(start, start + ROWS_PER_BLOCK)]
@@ -77,7 +78,12 @@ def _days_since(rows: Selection, as_of: Array) -> Array:
 def _column(name: str, values: Array) -> pa.Array:
     if name.startswith("n_"):
         return pa.array(values.astype(np.int32))
-    return pa.array(values, from_pandas=not ("_sum_" in name or name == "ds_opened"))  # NaN is null, where there is any
+    return pa.array(values, from_pandas=not _is_never_null(name))  # NaN is null, where there is any
+
+
+def _is_never_null(name: str) -> bool:
+    """Counts, sums and the days since opening: declared so, a column needs no levels of definition in the file."""
+    return name.startswith("n_") or "_sum_" in name or name == "ds_opened"
 
 
 def _spine(opened: Array) -> Spine:
