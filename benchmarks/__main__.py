@@ -12,7 +12,9 @@ from pathlib import Path
 
 from benchmarks.figure import Figure
 
-NAMES = ("features", "online", "serving", "log", "training", "quality", "coverage", "treatment")
+NAMES = (
+    "features", "online", "serving", "batch", "faults", "fuzz", "soak", "quality", "coverage", "treatment", "training", "log",
+)  # fmt: skip
 RESULTS = Path(__file__).parent / "results"
 
 

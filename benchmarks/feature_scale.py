@@ -181,11 +181,11 @@ def _measuring() -> Iterator[Callable[[int], Cost]]:
 
     def watch() -> None:
         while not over.wait(LOOK_SECONDS):
-            peak[0] = max(peak[0], _resident_mb(os.getpid()))
+            peak[0] = max(peak[0], resident_mb(os.getpid()))
 
     def cost(rows: int) -> Cost:
         over.set()
-        return Cost(time.perf_counter() - began, _cpu_seconds() - used, max(peak[0], _resident_mb(os.getpid())), rows)
+        return Cost(time.perf_counter() - began, _cpu_seconds() - used, max(peak[0], resident_mb(os.getpid())), rows)
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
@@ -197,7 +197,7 @@ def _measuring() -> Iterator[Callable[[int], Cost]]:
         watcher.join()
 
 
-def _resident_mb(process: int) -> float:
+def resident_mb(process: int) -> float:
     """Resident memory of a process and all its children, in MB (Linux)."""
     try:
         pages = int(Path(f"/proc/{process}/statm").read_text("ascii").split()[1])
@@ -205,7 +205,7 @@ def _resident_mb(process: int) -> float:
         children = [int(child) for thread in threads for child in (thread / "children").read_text("ascii").split()]
     except (FileNotFoundError, ProcessLookupError):
         return 0.0
-    return pages * os.sysconf("SC_PAGE_SIZE") / MB + sum(map(_resident_mb, children))
+    return pages * os.sysconf("SC_PAGE_SIZE") / MB + sum(map(resident_mb, children))
 
 
 def _cpu_seconds() -> float:

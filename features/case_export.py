@@ -42,10 +42,10 @@ def case_record(records: Records, dispute_id: str, *, as_of: int) -> dict[str, A
     if not dispute:
         raise MissingInput(f"no dispute {dispute_id} was on record before {format_time(as_of)}")
     return {
-        "dispute": [_plain(row, DISPUTES, without=("pair_token",)) for row in dispute],
-        "events": [_plain(row, EVENTS) for row in _rows(records, EVENTS, dispute_id, as_of)],
+        "dispute": [plain(row, DISPUTES, without=("pair_token",)) for row in dispute],
+        "events": [plain(row, EVENTS) for row in _rows(records, EVENTS, dispute_id, as_of)],
         "petitions": [
-            _plain(row, PETITIONS, without=() if (row["answer_recorded_at"] or as_of) < as_of else ANSWER)
+            plain(row, PETITIONS, without=() if (row["answer_recorded_at"] or as_of) < as_of else ANSWER)
             for row in _rows(records, PETITIONS, dispute_id, as_of)
         ],
         "prior_disputes": _priors(records, dispute_id, as_of),
@@ -70,7 +70,7 @@ def _rows(records: Records, table: Table, dispute_id: str, as_of: int) -> list[d
     return [dict(zip(names, row, strict=True)) for row in found]
 
 
-def _plain(row: dict[str, Any], table: Table, *, without: tuple[str, ...] = ()) -> dict[str, Any]:
+def plain(row: dict[str, Any], table: Table, *, without: tuple[str, ...] = ()) -> dict[str, Any]:
     """A row as JSON takes it: times as text, nulls left out."""
     return {
         name: format_time(value) if table[name].kind is Kind.TIME else value
@@ -84,20 +84,24 @@ def _priors(records: Records, dispute_id: str, as_of: int) -> list[dict[str, Any
         "SELECT dispute_id FROM disputes WHERE pair_token IN (SELECT pair_token FROM disputes WHERE dispute_id = $id)"
     )
     closures = f"SELECT event_id FROM events WHERE type = 'closed' AND dispute_id IN ({paired})"
-    disputes = _last("disputes", "dispute_id", among=paired)
-    events = _last("events", "event_id", among=closures)
+    disputes = last_versions("disputes", "dispute_id", among=paired)
+    events = last_versions("events", "event_id", among=closures)
     found = records.connection.execute(
         PRIORS.replace("WITH here AS", f"WITH last AS ({disputes}), last_events AS ({events}), here AS"),
         {"id": dispute_id, "as_of": as_of},
     ).fetchall()
     names = PRIOR_DISPUTES.names
-    return [_plain(dict(zip(names, row, strict=True)), PRIOR_DISPUTES) for row in found]
+    return [plain(dict(zip(names, row, strict=True)), PRIOR_DISPUTES) for row in found]
 
 
-def _last(table: str, row_id: str, *, among: str) -> str:
-    """SQL for the version of each row that was the last word before ``$as_of``, wherever it moved the row."""
+def last_versions(table: str, row_id: str, *, among: str | None = None) -> str:
+    """SQL for the version of each row that was the last word before ``$as_of``, wherever it moved the row.
+
+    ``among`` is a query of row ids; None looks at every row.
+    """
+    some = "" if among is None else f"AND {row_id} IN ({among}) "
     return (
         f"SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY {row_id} ORDER BY recorded_at DESC) AS latest "
-        f"FROM {table} WHERE recorded_at < $as_of AND {row_id} IN ({among}) AND {OF_KNOWN}) "
+        f"FROM {table} WHERE recorded_at < $as_of {some}AND {OF_KNOWN}) "
         "WHERE latest = 1 AND NOT coalesce(withdrawn, false)"
     )

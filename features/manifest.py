@@ -54,7 +54,7 @@ def plan_record(records: Records, plan: MatrixPlan, *, cut_at: int, partitions: 
     return {
         "schema_version": SCHEMA_VERSION,
         "inputs": dict(records.digests),
-        "records": _reconciliation(records),
+        "records": reconciliation(records),
         "spine": plan.spine.text,
         "known_at": format_time(plan.known_at),
         "cut_at_us": cut_at,
@@ -63,7 +63,7 @@ def plan_record(records: Records, plan: MatrixPlan, *, cut_at: int, partitions: 
         "closed_within_days": plan.closed_within_days,
         "catalogue": catalogue.digest(),
         "indicators": _text_digest(json.dumps([i.declaration() for i in plan.indicators])),
-        "code": _text_digest(_own_code() + "".join(_foreign_code(i) for i in plan.indicators)),
+        "code": _text_digest(own_code() + "".join(_foreign_code(i) for i in plan.indicators)),
         "partitions": partitions,
         "engines": engines(),
     }
@@ -72,21 +72,6 @@ def plan_record(records: Records, plan: MatrixPlan, *, cut_at: int, partitions: 
 def engines() -> dict[str, str]:
     """The versions of the libraries on which the bytes depend."""
     return {name: version(name) for name in ENGINES}
-
-
-def write_count(built: Path, number: int, count: PartCount) -> None:
-    """Say that a part is finished; written after its files."""
-    write_text(_count_file(built, number), json.dumps(asdict(count), sort_keys=True) + "\n")
-
-
-def read_count(built: Path, number: int) -> PartCount | None:
-    """The counts of a part that is finished and undamaged; None for any other."""
-    try:
-        count = PartCount(**json.loads(_count_file(built, number).read_text("utf-8")))
-        sound = all(sha256(built / name) == digest for name, digest in count.files.items())
-    except (FileNotFoundError, ValueError, TypeError):
-        return None
-    return count if sound else None
 
 
 def write_manifest(records: Records, plan: MatrixPlan, counts: list[PartCount], built: Path) -> None:
@@ -113,7 +98,7 @@ def write_manifest(records: Records, plan: MatrixPlan, counts: list[PartCount], 
         "source": dict(records.source),
         "synthetic": records.synthetic,
         "inputs": dict(sorted(records.digests.items())),
-        "records": _reconciliation(records),
+        "records": reconciliation(records),
         "digest": _text_digest(json.dumps(files, sort_keys=True)),
         "files": files,
     }
@@ -127,11 +112,7 @@ def finish_file(built: Path, unfinished: Path, name: str) -> str:
     return digest
 
 
-def _count_file(built: Path, number: int) -> Path:
-    return built / "counts" / f"part-{number:04d}.json"
-
-
-def _reconciliation(records: Records) -> dict[str, dict[str, int]]:
+def reconciliation(records: Records) -> dict[str, dict[str, int]]:
     """Rows in = accepted + quarantined, per table."""
     return {name: asdict(count) for name, count in records.report.reconciliation.items()}
 
@@ -141,7 +122,7 @@ def _text_digest(text: str) -> str:
 
 
 @cache
-def _own_code() -> str:
+def own_code() -> str:
     """The source of this package: a part made by other code is not the same part."""
     return "".join(path.read_text("utf-8") for path in sorted(Path(__file__).parent.rglob("*.py")))
 

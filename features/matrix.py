@@ -12,19 +12,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import signal
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from multiprocessing import get_context, parent_process
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -36,18 +29,17 @@ from features.history import Array, History, Spine
 from features.indicator import Indicator
 from features.labels import UNKNOWN, LabelRule, Outcomes, outcomes
 from features.loading import Partition
-from features.manifest import MatrixPlan, PartCount, finish_file, plan_record, read_count, write_count, write_manifest
+from features.manifest import MatrixPlan, PartCount, finish_file, plan_record, write_manifest
+from features.parts import adopt, build_parts, telling_of_the_disk, write_count
 from features.records import Records
+from features.resting import resting
 from features.spine import SpineSpec, landmarks, lately_open
-from features.staging import MEMORY_LIMIT
 from features.treatments import Treatments, treatments
 from features.view import Values, View, blocks
-from features.working_folder import CONTENTS, WorkingFolder, hold_shared, place_of
+from features.working_folder import CONTENTS, MATRIX, WorkingFolder
 
 __all__ = ["CONTENTS", "build_matrix", "build_part", "matrix_plan_digest", "measure_rows"]
 ROWS_PER_GROUP = 131_072
-FEW_EVENTS = 300_000
-RESTING_MEMORY = "200MB"
 Progress = Callable[[str, float], None]
 
 
@@ -78,8 +70,8 @@ def build_matrix(
     )  # fmt: skip
     report = progress or (lambda _stage, _done: None)
     out = Path(out).resolve()
-    with _telling_of_the_disk(out), WorkingFolder.held(out) as work:
-        resumed = _adopt(work, described, report)
+    with telling_of_the_disk(out, MATRIX), WorkingFolder.held(out) as work:
+        resumed = adopt(work, described, report)
         if work.is_replacing:
             report(f"resumed: {partition.PARTITIONS} of {partition.PARTITIONS} parts were there", 1.0)
         else:
@@ -90,8 +82,11 @@ def build_matrix(
                 report("partition", 1.0)
 
             folders = work.partition_folders(write)
-            with _resting(records.connection):
-                counts = _build_parts(plan, folders, work, workers=workers, resumed=resumed, report=report)
+            with resting(records.connection):
+                counts = build_parts(
+                    partial(build_part, plan), folders, work, kind=PartCount, stage="features", workers=workers,
+                    resumed=resumed, report=report,
+                )  # fmt: skip
             write_manifest(records, plan, counts, work.built)
         return work.replace_out()
 
@@ -134,43 +129,6 @@ def _cut_at(as_known_at: int | None) -> int:
     return NEVER if as_known_at is None else as_known_at
 
 
-def _adopt(work: WorkingFolder, plan: dict[str, Any], report: Progress) -> bool:
-    """Take over what a killed build of the same plan left (True), or say that something else is thrown away."""
-    differing = work.adopt(plan)
-    if differing:
-        report(f"parts of another plan thrown away (other {', '.join(differing)})", 1.0)
-    return differing is None
-
-
-@contextmanager
-def _resting(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Keep little of the records in memory while the parts are built, which need none of them."""
-    connection.execute(f"SET memory_limit = '{RESTING_MEMORY}'")
-    try:
-        yield
-    finally:
-        connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
-
-
-@contextmanager
-def _telling_of_the_disk(out: Path) -> Iterator[None]:
-    """Turn what the disk or the system refuses into one clear error; what was finished stays in the working folder."""
-    try:
-        yield
-    except (OSError, duckdb.IOException, duckdb.OutOfMemoryException, BrokenProcessPool) as error:
-        if isinstance(error, OSError) and error.errno is None:
-            raise
-        told = (
-            "a worker process ended early, perhaps for want of memory: try one worker; in a script of your own the call "
-            'must stand under `if __name__ == "__main__":`'
-        )
-        reason = told if isinstance(error, BrokenProcessPool) else str(error).partition("\n")[0]
-        raise UserError(
-            f"{out} could not be built: {reason}. What is finished is kept in {place_of(out)}: mend the cause, then run "
-            "the same command again and it goes on from there"
-        ) from error
-
-
 def _indicators(asked: Iterable[str] | tuple[Indicator, ...] | None) -> tuple[Indicator, ...]:
     """The indicators asked for, by id in catalogue order, or as they were given."""
     if asked is None:
@@ -181,71 +139,6 @@ def _indicators(asked: Iterable[str] | tuple[Indicator, ...] | None) -> tuple[In
     if not given or len(given) not in (len(ids), len(own)):
         raise UserError("indicators: name ids of the catalogue, or give indicators of your own, at least one")
     return own or catalogue.chosen(ids)
-
-
-def _build_parts(
-    plan: MatrixPlan, folders: list[Path], work: WorkingFolder, *, workers: int | None, resumed: bool, report: Progress
-) -> list[PartCount]:
-    """The counts of all parts, in order; those that are finished are not built again."""
-    counts = {number: count for number in range(len(folders)) if (count := read_count(work.built, number))}
-    if resumed:
-        report(f"resumed: {len(counts)} of {len(folders)} parts were there", 1.0)
-    missing = [number for number in range(len(folders)) if number not in counts]
-    workers = min(workers or _fitting_workers(folders), len(missing))
-    if workers <= 1:
-        for number in missing:
-            counts[number] = build_part(plan, folders[number], work.built, number)
-            report("features", len(counts) / len(folders))
-    else:
-        for number, count in _built_in_processes(plan, folders, work, missing, workers):
-            counts[number] = count
-            report("features", len(counts) / len(folders))
-    return [counts[number] for number in range(len(folders))]
-
-
-def _built_in_processes(
-    plan: MatrixPlan, folders: list[Path], work: WorkingFolder, missing: list[int], workers: int
-) -> Iterator[tuple[int, PartCount]]:
-    """Each missing part as it is done, the largest begun first, by processes that end with this one, however it ends."""
-    missing = sorted(missing, key=lambda number: -_events_in(folders[number]))
-    pool = ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_live_with_parent, initargs=(work.workers,)
-    )
-    futures: dict[Future[PartCount], int] = {
-        pool.submit(build_part, plan, folders[number], work.built, number): number for number in missing
-    }
-    try:
-        for future in as_completed(futures):
-            yield futures[future], future.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _live_with_parent(lock: Path) -> None:
-    """Tie this worker to its parent: none may write into a folder that another build has taken over.
-
-    A worker whose parent was killed would wait for work for ever.  The lock tells the next build that one is left.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a worker without a word; the parent tells
-    hold_shared(lock)
-    parent = parent_process()
-    if parent is None or not parent.is_alive():
-        os._exit(1)
-
-    def follow() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=follow, daemon=True).start()
-
-
-def _fitting_workers(folders: list[Path]) -> int:
-    """All cores; but one where the work is done before another process has started."""
-    return 1 if sum(map(_events_in, folders)) < FEW_EVENTS else os.cpu_count() or 1
-
-
-def _events_in(folder: Path) -> int:
-    return sum(pq.read_metadata(file).num_rows for file in folder.glob("events-*.parquet"))
 
 
 def build_part(plan: MatrixPlan, folder: Path, built: Path, number: int) -> PartCount:

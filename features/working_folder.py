@@ -23,29 +23,52 @@ from features.errors import UserError
 
 CONTENTS = ("matrix", "outcomes", "treatments", "columns.json", "manifest.json")
 """What a matrix folder holds, the manifest last: without it there is no matrix."""
-ABOUT_IT = ("profile.html", "profile.json")
-"""What may lie beside it and speaks of the matrix that is there: gone with it."""
 LOCK, WORKERS, PLAN, REPLACING = "lock", "workers", "plan.json", "replacing"
 COMPLETE = "complete"
 ORPHANS_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
+class Product:
+    """What a build makes: its name, what OUT will hold (its manifest last), and the rooms in which its parts grow.
+
+    ``about_it`` may lie beside it and speaks of what is there: gone with it.  With ``beside_others`` OUT may hold other
+    things, which are left alone.
+    """
+
+    noun: str
+    contents: tuple[str, ...]
+    rooms: tuple[str, ...]
+    suffix: str
+    about_it: tuple[str, ...] = ()
+    beside_others: bool = False
+
+    @property
+    def manifest(self) -> str:
+        """The file that says that the rest is whole."""
+        return self.contents[-1]
+
+
+MATRIX = Product("matrix", CONTENTS, ("matrix", "outcomes", "treatments"), "building", about_it=("profile.html", "profile.json"))
+
+
+@dataclass(frozen=True)
 class WorkingFolder:
-    """The working folder of the matrix ``out``, held by this process."""
+    """The working folder of what is built in ``out``, held by this process."""
 
     out: Path
     path: Path
+    product: Product = MATRIX
 
     @classmethod
     @contextmanager
-    def held(cls, out: Path) -> Iterator[Self]:
+    def held(cls, out: Path, product: Product = MATRIX) -> Iterator[Self]:
         """The folder, locked against every other process until the end of the block; what is in it stays.
 
         The lock is the kernel's (flock), so that it ends with its process, however that ends.  Raises UserError where
         another process holds it, something else has its name, or ``out`` is not ours to replace.
         """
-        work = cls(out, place_of(out))
+        work = cls(out, place_of(out, product), product)
         lock = _locked(work.path)
         try:
             work._check_room()
@@ -60,7 +83,7 @@ class WorkingFolder:
 
     @property
     def built(self) -> Path:
-        """Where the parts of the matrix grow."""
+        """Where the parts grow."""
         return self.path / "built"
 
     @property
@@ -74,7 +97,7 @@ class WorkingFolder:
         Returns None where things of this plan were found; otherwise what a plan thrown away had different from this
         one (empty where there was no plan).
         """
-        former = _read_json(self.path / PLAN)
+        former = read_json(self.path / PLAN)
         if former == json.loads(json.dumps(plan)) and self._is_whole():
             if not self.is_replacing:
                 self._make_room()
@@ -96,14 +119,14 @@ class WorkingFolder:
         def place(name: str) -> Path:
             return self.built / name if (self.built / name).exists() else self.out / name
 
-        manifest = _read_json(place("manifest.json"))
+        manifest = read_json(place(self.product.manifest))
         if manifest is None:
             return False
-        files = {**manifest["files"], "columns.json": manifest["columns"]}
+        files = manifest["files"] | ({"columns.json": manifest["columns"]} if "columns" in manifest else {})
         return all(place(name).is_file() and sha256(place(name)) == digest for name, digest in files.items())
 
     def _check_room(self) -> None:
-        """Raise UserError unless OUT is new, empty, a matrix of ours, or was being replaced when its build was killed."""
+        """Raise UserError unless OUT is new, empty, a product of ours, or was being replaced when its build was killed."""
         try:
             self._check_out()
         except UserError:
@@ -117,16 +140,19 @@ class WorkingFolder:
             raise UserError(f"{out} is a file: name an empty or new folder")
         if out.is_mount():
             raise UserError(
-                f"{out} is a mount point, which a finished matrix cannot be moved to: name a folder inside it"
+                f"{out} is a mount point, which a finished {self.product.noun} cannot be moved to: name a folder inside it"
             )
+        if self.product.beside_others:
+            return
+        contents = self.product.contents
         found = {path.name for path in out.iterdir()} if out.exists() else set()
-        half_ours = (self.path / REPLACING).exists() and found <= {*CONTENTS, *ABOUT_IT}
-        if found and not (found >= set(CONTENTS) or half_ours):
-            raise UserError(f"{out} is not empty and holds no matrix: name an empty or new folder")
+        half_ours = (self.path / REPLACING).exists() and found <= {*contents, *self.product.about_it}
+        if found and not (found >= set(contents) or half_ours):
+            raise UserError(f"{out} is not empty and holds no {self.product.noun}: name an empty or new folder")
 
     def _make_room(self) -> None:
         """The folders to build in; names of what was not finished are taken away."""
-        for name in ("matrix", "outcomes", "treatments", "counts"):
+        for name in (*self.product.rooms, "counts"):
             (self.built / name).mkdir(parents=True, exist_ok=True)
         remove(self.built / "unfinished")
         (self.built / "unfinished").mkdir()
@@ -150,28 +176,32 @@ class WorkingFolder:
         return sorted(self.partitions.iterdir())
 
     def replace_out(self) -> dict[str, Any]:
-        """Put the finished matrix in the place of a former one, and take this folder away; returns the manifest.
+        """Put what is finished in the place of a former one, and take this folder away; returns the manifest.
 
         From the mark on, OUT is ours even while it is incomplete, and the same steps may be done again from anywhere.
         """
         write_text(self.path / REPLACING, COMPLETE)
         self.out.mkdir(exist_ok=True)
-        if (self.built / "manifest.json").exists():
-            (self.out / "manifest.json").unlink(missing_ok=True)
-        for name in ABOUT_IT:
+        if (self.built / self.product.manifest).exists():
+            (self.out / self.product.manifest).unlink(missing_ok=True)
+        for name in self.product.about_it:
             remove(self.out / name)
-        for name in CONTENTS:
+        for name in self.product.contents:
             if (self.built / name).exists():
                 remove(self.out / name)
                 (self.built / name).replace(self.out / name)
         flush(self.out)
-        manifest: dict[str, Any] = json.loads((self.out / "manifest.json").read_text("utf-8"))
+        manifest: dict[str, Any] = json.loads((self.out / self.product.manifest).read_text("utf-8"))
         self._take_away()
         return manifest
 
+    def discard(self) -> None:
+        """Take the folder away with all that is in it: there is nothing to go on with."""
+        self._take_away()
+
     def _take_away(self) -> None:
         (self.path / PLAN).unlink(missing_ok=True)
-        for path in self.path.iterdir():
+        for path in list(self.path.iterdir()):
             if path.name != LOCK:
                 remove(path)
         (self.path / LOCK).unlink()
@@ -182,9 +212,9 @@ class WorkingFolder:
                 raise
 
 
-def place_of(out: Path) -> Path:
+def place_of(out: Path, product: Product = MATRIX) -> Path:
     """The working folder of ``out``."""
-    return out.parent / f".{out.name}.building"
+    return out.parent / f".{out.name}.{product.suffix}"
 
 
 def write_text(path: Path, text: str) -> None:
@@ -229,7 +259,8 @@ def hold_shared(path: Path) -> None:
     fcntl.flock(os.open(path, os.O_RDWR | os.O_CREAT, 0o644), fcntl.LOCK_SH)
 
 
-def _read_json(path: Path) -> dict[str, Any] | None:
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The record of a JSON file; None where there is none, or something else."""
     try:
         found = json.loads(path.read_text("utf-8"))
     except (FileNotFoundError, ValueError):
@@ -258,7 +289,7 @@ def _locked(path: Path) -> int:
         except BlockingIOError:
             os.close(lock)
             raise UserError(
-                f"{path} is held by another process that builds the same matrix: wait for it, or name another folder"
+                f"{path} is held by another process that builds the same: wait for it, or name another folder"
             ) from None
         except BaseException:
             os.close(lock)

@@ -9,6 +9,7 @@ import numpy as np
 from features import catalogue
 from features.case_history import case_history, spine_of_one
 from features.errors import Fault, InvalidRecords
+from features.evidence import Evidence
 from features.history import History, Spine
 from features.request_model import CaseRecord
 from features.rules import Rule
@@ -16,13 +17,15 @@ from features.view import View, blocks
 from serving.assessment import MOST_REASONS, Part, Scored
 from serving.cautions import CautionRules, Watch
 from training.artifact.floors import BY_ID as FLOOR_BY_ID
-from training.artifact.floors import Facts, read_facts
+from training.artifact.floors import read_facts
 from training.artifact.model import Explained
 from training.artifact.points_model import Model
 from training.artifact.scale import sigmoid
 from training.artifact.tiers import decided_tier, tier_ranks
 
 SUM_TOLERANCE = 1e-9
+PAIRS_AT_ONCE = 50_000
+"""Explained rows take far more memory than measured ones: so many pairs of landmark and row are scored at a time."""
 
 
 class SumMismatch(ArithmeticError):
@@ -60,7 +63,7 @@ class Scorer:
 
     def score_history(self, history: History, spine: Spine) -> Iterator[Scored]:
         """Every landmark of a spine whose disputes are visible, block by block."""
-        for block in blocks(history, spine):
+        for block in blocks(history, spine, pairs=PAIRS_AT_ONCE):
             view = View(history, spine[block], reference_income_cny=self.model.contract.reference_income_cny)
             yield from self._score(view)
 
@@ -77,10 +80,12 @@ class Scorer:
         low, high = model.interval(explained.margin)
         ranks = tier_ranks(explained.margin, model.tiers)
         care = view.conduct.of("self_harm_statement")
+        evidence = Evidence(view)
         scored = []
         for row in range(len(view)):
-            names = _EvidenceOf(view, row)
-            floors = _floors_that_hold(facts, row, names)
+            floors = tuple(
+                (name, evidence.of(floor, row)) for name, floor in facts.floors.items() if floor.values[row] > 0
+            )
             floor_rank = max([0, *(FLOOR_BY_ID[name].rank for name, _ in floors)])
             contributions = explained.contributions[row].tolist()
             shown = self._shown(contributions)
@@ -94,13 +99,13 @@ class Scorer:
                     base_margin=explained.base_margin,
                     tier=decided_tier(int(ranks[row]), floor_rank, thin=bool(facts.thin[row])),
                     parts=tuple(
-                        Part(name, value, contributions[n], names(measures[name]) if n in shown else ())
+                        Part(name, value, contributions[n], evidence.of(measures[name], row) if n in shown else ())
                         for n, (name, value) in enumerate(zip(self._ids, own[row].tolist(), strict=True))
                     ),
                     floors=floors,
                     thin=bool(facts.thin[row]),
                     violent_family_tie=bool(facts.violent_family_tie[row]),
-                    care_rows=frozenset(care.ids_in(row)) if care.index.size else frozenset(),
+                    care_rows=frozenset(evidence.ids_in(care, row)) if care.index.size else frozenset(),
                     cautions=cautions[row],
                 )
             )
@@ -111,18 +116,6 @@ class Scorer:
         ordered = sorted(zip((-abs(one) for one in contributions), self._ids, range(len(contributions)), strict=True))
         order = [place for _, _, place in ordered[: MOST_REASONS + self._closed]]
         return {*order[:MOST_REASONS], *[place for place in order if self._open[place]][:MOST_REASONS]}
-
-
-class _EvidenceOf:
-    """The row ids behind a measure at one landmark; the dispute's own id where its columns took part."""
-
-    def __init__(self, view: View, row: int) -> None:
-        self.row = row
-        self.dispute_id = view.dispute_id(row)
-
-    def __call__(self, measure: catalogue.Measure) -> tuple[str, ...]:
-        own = (self.dispute_id,) if measure.from_case else ()
-        return (*own, *measure.row_ids(self.row))
 
 
 def _own_columns(ids: list[str]) -> list[int]:
@@ -139,7 +132,3 @@ def _check_sums(explained: Explained) -> None:
     off = np.abs(explained.base_margin + explained.contributions.sum(axis=1) - explained.margin)
     if not (off <= SUM_TOLERANCE).all():
         raise SumMismatch("contributions do not add up to the margin: no score is given")
-
-
-def _floors_that_hold(facts: Facts, row: int, names: _EvidenceOf) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    return tuple((name, names(measure)) for name, measure in facts.floors.items() if measure.values[row] > 0)

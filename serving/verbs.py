@@ -20,24 +20,40 @@ from training.artifact.home import Home
 @click.argument("records", type=RECORDS)
 @click.argument("out", type=FOLDER)
 @click.option("--as-of", "as_of", required=True, help="An RFC 3339 time with offset.")
+@click.option("--workers", type=click.IntRange(min=1), help="Processes (default: one for each core).")
+@click.option(
+    "--log", "logged", is_flag=True, help="Also store every assessment in the decision log, once, for its reviewer."
+)
+@click.option("--scored-at", help="The time of scoring to write (default: now): the same time gives the same bytes.")
 @click.option("--strict", is_flag=True, help="Stop at any bad row.")
 @as_json
-def score(records: Path, out: Path, as_of: str, strict: bool, json_output: bool) -> None:
-    """Score every dispute that is open, or closed less than 90 days ago, into OUT/assessments.parquet."""
+def score(
+    records: Path, out: Path, as_of: str, workers: int | None, logged: bool, scored_at: str | None, strict: bool,
+    json_output: bool,
+) -> None:  # fmt: skip
+    """Score every dispute that is open, or closed less than 90 days ago, into OUT/assessments.parquet.
+
+    A run that was killed goes on where it was by the same command; one that is finished is not run again.  OUT may hold
+    other things; assessments.json beside the file says what the run was.
+    """
     from features.clock import parse_time  # noqa: PLC0415
-    from serving.batch import score_records  # noqa: PLC0415
+    from serving.batch.run import score_records  # noqa: PLC0415
     from serving.policy import read_policy  # noqa: PLC0415
     from training.artifact.store import load_champion  # noqa: PLC0415
 
     home = Home.from_environment()
     model, champion = load_champion(home.root)
-    with reporting() as progress, open_records(records, strict=strict) as opened:
+    landmark, moment = parse_time(as_of), None if scored_at is None else parse_time(scored_at)
+    with reporting() as progress, open_records(records, strict=strict, report=progress) as opened:
         result = score_records(
-            opened, out, as_of=parse_time(as_of), model=model, version=champion["version"],
-            policy=read_policy(home.root), progress=progress,
+            opened, out, as_of=landmark, scored_at=moment, model_folder=home.models / model.digest,
+            version=champion["version"], policy=read_policy(home.root), workers=workers,
+            log_url=home.database_url if logged else None, progress=progress,
         )  # fmt: skip
     tiers = ", ".join(f"{count:,} {tier}" for tier, count in sorted(result.tiers.items()))
-    record = {"path": str(result.path), "disputes": result.disputes, "tiers": result.tiers}
+    record = {
+        "path": str(result.path), "disputes": result.disputes, "tiers": result.tiers, "run": result.run, "logged": logged,
+    }  # fmt: skip
     show(record, json_output=json_output, text=f"{result.disputes:,} disputes in {result.path}: {tiers}")
 
 

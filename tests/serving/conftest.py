@@ -20,7 +20,7 @@ import pytest
 
 from serving.access import Door, Role, create_token
 from serving.app import make_app
-from serving.batch import NESTED
+from serving.batch.part import NESTED
 from serving.desk import Desk
 from tests.serving.app_client import AppClient
 from tests.serving.plain_records import covering_times
