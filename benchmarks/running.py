@@ -32,7 +32,7 @@ class Running:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "defuse", "serve", "--port", str(self.port)],
                 cwd=ROOT, env=os.environ | {"DEFUSE_HOME": str(home.root), "DEFUSE_AUTH": "off"}, stdout=output,
-                stderr=subprocess.STDOUT, start_new_session=True,
+                stderr=subprocess.STDOUT,
             )  # fmt: skip
         self._wait()
 
@@ -66,9 +66,10 @@ class Running:
         return resident_mb(self.process.pid)
 
     def kill(self) -> None:
-        """End all of its processes at once, as a power cut would."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+        """End all of its processes at once, as a power cut would: the worker is in a session of its own."""
+        for process in processes_of(self.process.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
         self.process.wait()
 
     def stop(self) -> None:
@@ -78,6 +79,16 @@ class Running:
             self.process.wait(60)
         except subprocess.TimeoutExpired:
             self.kill()
+
+
+def processes_of(process: int) -> list[int]:
+    """A process and all below it (Linux)."""
+    try:
+        threads = list(Path(f"/proc/{process}/task").iterdir())
+        children = [int(child) for thread in threads for child in (thread / "children").read_text("ascii").split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    return [process, *(below for child in children for below in processes_of(child))]
 
 
 def ask(connection: http.client.HTTPConnection, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:

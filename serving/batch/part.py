@@ -26,6 +26,7 @@ from serving.batch.logged import log_group
 from serving.batch.plan import PARTS, Batch
 from serving.policy import Policy
 from serving.scorer import Scorer
+from training.artifact.points_model import Model
 from training.artifact.store import load_model
 
 CLOSED_DAYS = 90
@@ -63,11 +64,12 @@ def score_part(batch: Batch, folder: Path, built: Path, number: int) -> ScoredPa
     unfinished = built / "unfinished" / Path(name).name
     tiers: Counter[str] = Counter()
     with pq.ParquetWriter(unfinished, SCHEMA, compression="lz4", use_dictionary=REPEATED) as writer:
-        scored = _scored(batch, folder)
+        scorer = _scorer(batch.model_folder, batch.policy.model_dump_json())
+        scored = _scored(scorer, batch, folder)
         while group := list(islice(scored, ROWS_PER_GROUP)):
             if batch.log_url is not None:
                 log_group(batch, folder, group, part=number, first=tiers.total())
-            writer.write_table(_table([_record(one, batch) for one in group]))
+            writer.write_table(_table([_record(one, batch, scorer.model) for one in group]))
             tiers.update(one.tier.value for one in group)
     part = ScoredPart(dict(sorted(tiers.items())), {name: finish_file(built, unfinished, name)})
     write_count(built, number, part)
@@ -81,13 +83,11 @@ def waiting(history: History, *, as_of: int) -> Spine:
     return lately_open(history, known, closed_within_days=CLOSED_DAYS)
 
 
-def _scored(batch: Batch, folder: Path) -> Iterator[Scored]:
+def _scored(scorer: Scorer, batch: Batch, folder: Path) -> Iterator[Scored]:
     partition = Partition(folder, with_ids=True)
     history = partition.history()
     partition.close()
-    yield from _scorer(batch.model_folder, batch.policy.model_dump_json()).score_history(
-        history, waiting(history, as_of=batch.as_of)
-    )
+    yield from scorer.score_history(history, waiting(history, as_of=batch.as_of))
 
 
 @lru_cache(maxsize=1)
@@ -96,8 +96,7 @@ def _scorer(model_folder: Path, policy: str) -> Scorer:
     return Scorer(load_model(model_folder), watch=Policy.model_validate_json(policy).watch)
 
 
-def _record(scored: Scored, batch: Batch) -> dict[str, Any]:
-    model = _scorer(batch.model_folder, batch.policy.model_dump_json()).model
+def _record(scored: Scored, batch: Batch, model: Model) -> dict[str, Any]:
     return assessment(
         scored, model, batch.policy, version=batch.version, role=batch.role, scored_at=batch.scored_at,
         assessment_id=batch.assessment_id(scored.dispute_id),
