@@ -49,7 +49,9 @@ class Product:
         return self.contents[-1]
 
 
-MATRIX = Product("matrix", CONTENTS, ("matrix", "outcomes", "treatments"), "building", about_it=("profile.html", "profile.json"))
+MATRIX = Product(
+    "matrix", CONTENTS, ("matrix", "outcomes", "treatments"), "building", about_it=("profile.html", "profile.json")
+)
 
 
 @dataclass(frozen=True)
