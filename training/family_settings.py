@@ -82,8 +82,8 @@ class TunedLightGBMSection(Section):
     num_leaves: tuple[int, int] = (2, 24)
     learning_rate: tuple[float, float] = (0.02, 0.15)
     min_data_in_leaf: tuple[int, int] = (20, 1000)
-    lambda_l2: tuple[float, float] = (1.0, 500.0)
-    feature_fraction: tuple[float, float] = (0.15, 1.0)
+    lambda_l2: tuple[float, float] = (10.0, 3000.0)
+    feature_fraction: tuple[float, float] = (0.1, 1.0)
 
     @model_validator(mode="after")
     def _ranges_ascend(self) -> Self:

@@ -78,7 +78,7 @@ EXPERIMENT = Experiment.model_validate(
         "evaluation": {"draws": 200},
     }
 )  # fmt: skip
-"""The trees are those of the shipped experiment: nothing about them was tuned here."""
+"""The trees are those the code takes by default: nothing about them was tuned here."""
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ def _settings():
 
     experiment = read_experiment(ROOT / "experiments" / "shallow_lightgbm.toml")
     trees = experiment.lightgbm.model_copy(
-        update={"rounds": 120, "min_data_in_leaf": 20, "learning_rate": 0.2, "lambda_l2": 1.0}
+        update={"rounds": 120, "min_data_in_leaf": 20, "learning_rate": 0.2, "lambda_l2": 1.0, "feature_fraction": 0.5}
     )  # fmt: skip
     few = {
         "lightgbm": trees,
