@@ -33,7 +33,7 @@ def run(home, monkeypatch, *words):
     monkeypatch.setenv("DEFUSE_HOME", str(home.root))
     done = CliRunner().invoke(main, ["audit", *words, "--json"])
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
-    return done.exit_code, done.output
+    return done.exit_code, done.stdout or done.stderr
 
 
 def test_a_retry_gives_the_first_answer_byte_for_byte(client, home):
