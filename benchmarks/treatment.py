@@ -4,9 +4,13 @@ In a world where extra support halves the hazard, and in one where it does nothi
 usual care and its figures on the test rows are held against the potential outcomes of the very same rows: what would
 have become of them had no extra support borne on the hazard.  Beside it, what was observed.
 
-The worlds: eight times the rate of preset unit (far too violent: power), no imperfection of the records
-(what is measured is the correction), extra support begun in 10 to 19% of open weeks by the hidden state (confounding, as
-in F4 of the simulator's specification, at a raised rate), and nothing done by it but to the hazard.
+The main figure is observed over expected of the open disputes: what a model is retrained towards, and what a naive one
+unlearns.  Precision in the top 5% stands beside it: it speaks of a twentieth of the incidents.
+
+The worlds: eight times the rate of preset unit (far too violent: power), no imperfection of the records (what is measured
+is the correction), extra support begun in 12 to 15% of open weeks, more for the sicker by their hidden state and far more
+by staying open (confounding as in F4 of the simulator's specification, at a raised rate), and nothing done by it but to
+the hazard.
 """
 
 from __future__ import annotations
@@ -46,12 +50,12 @@ EXPERIMENT = Path(__file__).parents[1] / "experiments" / "shallow_lightgbm.toml"
 KEPT = Path(__file__).parents[1] / "scratch" / "treatment"
 SEEDS = tuple(range(301, 321))
 HAZARD_RATIOS = {"halved": 0.5, "null": 1.0}
-WEEKLY, PER_STATE = 0.10, 0.03
+WEEKLY, PER_STATE = 0.12, 0.01
 RAISED = 8.0
-DISPUTES, YEARS, TRAIN_SHARE = 1_500, 3, 0.4
+DISPUTES, YEARS, TRAIN_SHARE = 4_000, 3, 0.4
 EFFECT_DAYS = 189  # 26 weeks, and the rest of the week in which it began
-MAIN = "precision_at_5pct"
-OTHERS = ("base_rate", "precision_at_1pct", "recall_at_5pct", "observed_over_expected")
+MAIN = "observed_over_expected"
+OTHERS = ("base_rate", "precision_at_5pct", "precision_at_1pct", "recall_at_5pct")
 DRAWS = 1_000
 
 
@@ -142,7 +146,7 @@ def _rows(experiment: Experiment, folder: Path, work: Path) -> SplitRows:
         cut = first + round(TRAIN_SHARE * (end - first))
         split = Split(first, cut, cut, end)
         times = ",".join(format_time(at) for at in month_starts(first, end))
-        build_matrix(records, work / "monthly", as_of=times, closed_within_days=180, workers=1)
+        build_matrix(records, work / "monthly", as_of=times, closed_within_days=0, workers=1)
     columns = catalogue.columns_of()
     care = UsualCare.fitted(
         work / "spine", columns, split, horizon_days=90, settings=experiment.treatment, seed=experiment.seed

@@ -18,17 +18,20 @@ from training.artifact.home import Home
 from training.artifact.model import RiskModel
 from training.artifact.store import load_model
 from training.evaluation.measured import Measured
+from training.evaluation.probe_record import Probe
 from training.evaluation.record import Evaluation, RunFacts
+from training.evaluation.usual_care_record import UsualCareRecord
 from training.experiment import GatesSection
 from training.impact import IMPACT_FILE, read_impact
 
 REPORT_FILE = "report.json"
 POINTS = "points"
 ALL = "all"
-CALIBRATED = ("observed_over_expected", "calibration_slope")
 RATIO = "observed_over_expected"
+CALIBRATION = (RATIO, "calibration_slope")
 GROUP_KEYS = ("attribute", "dimension", "group", "level")
 PROBES = "probes"
+LEAK_PROBES = ("shuffled_labels", "delayed_features")
 CHANCE = 0.5
 FEW_EVENTS = 100
 """Below this a report calls its intervals wide; a difference of two AUCs is then mostly luck."""
@@ -103,6 +106,8 @@ class _Case:
     synthetic: bool
     evaluation: Evaluation | None
     audit: Any
+    probes: tuple[Probe, ...]
+    usual_care: UsualCareRecord | None
     limits: GatesSection
 
 
@@ -114,6 +119,7 @@ def run_gates(home: Home, found: Mapping[str, Any], answers: Answers, *, today: 
     case = _Case(
         home=home, answers=answers, today=today, synthetic=synthetic,
         evaluation=report["evaluation"] if report else None, audit=report["audit"] if report else None,
+        probes=report["probes"] if report else (), usual_care=report["usual_care"] if report else None,
         limits=_limits(report["run"]) if report else GatesSection(),
     )  # fmt: skip
     return (verified, reported, *_of_report(case), _impact(case))
@@ -154,6 +160,11 @@ def _report(home: Home, found: Mapping[str, Any]) -> tuple[GateResult, dict[str,
     try:
         content = json.loads(data)
         run, evaluation = RunFacts.model_validate(content["run"]), Evaluation.model_validate(content["evaluation"])
+        care = content.get("usual_care")
+        parts = {
+            "probes": tuple(Probe.model_validate(one) for one in content.get("probes", ())),
+            "usual_care": care and UsualCareRecord.model_validate(care),
+        }
     except (ValidationError, ValueError, KeyError, TypeError):
         return refused(f"the report of run {found['run_id']} is damaged, or was written by other code")
     if run.model_digest != found["digest"]:
@@ -161,16 +172,17 @@ def _report(home: Home, found: Mapping[str, Any]) -> tuple[GateResult, dict[str,
     digest = hashlib.sha256(data).hexdigest()
     says = f"of run {run.run_id}, {evaluation.n_events} disputes with an incident in the test"
     passed = GateResult(gate="report", state="passed", says=says, limit=limit, sha256=digest)
-    return passed, {"run": run, "evaluation": evaluation, "audit": content.get("audit")}
+    return passed, {"run": run, "evaluation": evaluation, "audit": content.get("audit"), **parts}
 
 
 def _of_report(case: _Case) -> Iterator[GateResult]:
     judges = {
         "beats_points": _beats_points,
-        **dict.fromkeys(CALIBRATED, _calibrated),
+        **dict.fromkeys(CALIBRATION, _calibrated),
         "too_good": _too_good,
         "subgroups": _subgroups,
         "leak_probe": _leak_probe,
+        "probes": _probes,
     }
     for gate, judge in judges.items():
         if case.evaluation is None:
@@ -197,7 +209,7 @@ def _too_few(gate: str, one: Measured, case: _Case, *, limit: str) -> GateResult
 
 
 def _beats_points(gate: str, case: _Case, evaluation: Evaluation) -> GateResult:
-    """AUC of the model minus that of the points score, on the same rows and draws: not below the limit."""
+    """AUC of the model minus that of the points score, on the same rows and draws: not below -0.005, or the file's."""
     model, least = evaluation.rankers[0], case.limits.points_margin
     limit = f"AUC minus that of the points score at least {least}"
     if model == POINTS:
@@ -232,11 +244,17 @@ def _few_but_synthetic(gate: str, one: Measured, says: str, *, limit: str) -> Ga
 
 
 def _calibrated(gate: str, case: _Case, evaluation: Evaluation) -> GateResult:
-    """The interval of a calibration figure must touch the range of a sound one."""
+    """The interval of a calibration figure must touch the range of a sound one.
+
+    A model of risk under usual care is held against what usual care would have brought, not against what help prevented.
+    """
     low, high = getattr(case.limits, gate)
     limit = f"interval touches {low} to {high}"
     try:
-        one = evaluation.find(gate, ranker=evaluation.rankers[0])
+        if gate == RATIO and case.usual_care is not None:
+            one = case.usual_care.find(gate, ranker=evaluation.rankers[0]).usual_care
+        else:
+            one = evaluation.find(gate, ranker=evaluation.rankers[0])
     except KeyError:
         says = "the report does not hold it"
         return GateResult(gate=gate, state="refused", says=says, limit=limit, to_do="train again")
@@ -266,7 +284,7 @@ def _too_good(gate: str, case: _Case, evaluation: Evaluation) -> GateResult:
 
 
 def _subgroups(gate: str, case: _Case, evaluation: Evaluation) -> GateResult:
-    """No group of the audit has observed over expected outside the limits by its whole interval."""
+    """No group of the audit has observed over expected outside 0.5 to 2 by its whole interval."""
     low, high = case.limits.subgroup_ratio
     limit = f"no group's observed/expected wholly outside {low} to {high}"
     if case.audit is None:
@@ -329,6 +347,31 @@ def _leak_probe(gate: str, case: _Case, evaluation: Evaluation) -> GateResult:
     return _measured(
         gate, probe, "refused", says, limit=limit, to_do="look for rows or labels that are not independent"
     )
+
+
+def _probes(gate: str, case: _Case, _evaluation: Evaluation) -> GateResult:
+    """No probe with spoilt records looks like a leak: training on shuffled labels, features that come a week late."""
+    limit = "training on shuffled labels knows nothing; a week of delay is no cliff"
+    missing = [name for name in LEAK_PROBES if not any(one.probe == name for one in case.probes)]
+    if missing:
+        says = f"the report holds no probe with {' and '.join(name.replace('_', ' ') for name in missing)}"
+        return GateResult(gate=gate, state="refused", says=says, limit=limit, to_do="train again")
+    leaks = [one for one in case.probes if one.suspicious]
+    told = "; ".join(f"{one.probe.replace('_', ' ')} ({one.subject}): {one.verdict}" for one in case.probes)
+    if leaks:
+        figure = leaks[0].probed[0]
+        if case.synthetic and figure.n_events < FEW_EVENTS:
+            return _few_but_synthetic(gate, figure, told, limit=limit)
+        to_do = "look for a column or a label that knows the future"
+        return _measured(gate, figure, "refused", told, limit=limit, to_do=to_do)
+    silent = [one for one in case.probes if one.probe in LEAK_PROBES and one.verdict == "too few to say"]
+    if not silent:
+        return GateResult(gate=gate, state="passed", says=told, limit=limit)
+    if case.synthetic:
+        says = f"SYNTHETIC: {told}; real records would need --accept-thin-evidence"
+        return GateResult(gate=gate, state="not applicable", says=says, limit=limit)
+    accepted = case.answers.accept_thin_evidence
+    return GateResult(gate=gate, state="too few to say", says=told, limit=limit, to_do=THIN, accepted=accepted)
 
 
 def _impact(case: _Case) -> GateResult:

@@ -8,6 +8,7 @@ A kill in between leaves the former champion or the new one, whole; the next com
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import uuid
@@ -27,7 +28,7 @@ from training.artifact.store import read_champion, write_champion
 from training.gates import REPORT_FILE, Answers, GateResult, run_gates, verify
 from training.tracking import CHAMPION, Tracker
 
-__all__ = ["REPORT_FILE", "Promotion", "attempt_promotion", "attempt_roll_back", "mend", "mend_alias", "promote",
+__all__ = ["REPORT_FILE", "Promotion", "attempt_promotion", "attempt_roll_back", "first_break", "mend", "mend_alias", "promote",
            "promotions", "roll_back"]  # fmt: skip
 
 PENDING_FILE = "promotion.pending.json"
@@ -42,7 +43,7 @@ class Promotion:
     """One entry of the promotion log: who, when, from which version to which, why, what the gates said, how it ended.
 
     ``interrupted``: killed before the version was in force.  ``gates`` holds a sentence for each gate, ``results`` the
-    same with figures.
+    same with figures.  ``previous`` is the sha256 of the entry before it, as it stands in the log: None in the first.
     """
 
     at_utc: str
@@ -57,6 +58,7 @@ class Promotion:
     id: str = ""
     impact_sha256: str | None = None
     results: tuple[GateResult, ...] = ()
+    previous: str | None = None
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Promotion:
@@ -159,6 +161,27 @@ def promotions(home: Home) -> list[Promotion]:
     return [entry for entry in map(_entry_of, _lines(home)) if entry is not None]
 
 
+def first_break(home: Home) -> int | None:
+    """The number (from 1) of the first entry that does not name the one before it by its digest; None where all do.
+
+    Entries of before there was a chain name none; from the first that does, every later one must.
+    """
+    previous = None
+    chained = False
+    for number, line in enumerate(filter(_entry_of, _lines(home)), 1):
+        entry = Promotion.from_record(json.loads(line))
+        if entry.previous != previous and (chained or entry.previous is not None):
+            return number
+        chained = chained or entry.previous is not None
+        previous = hashlib.sha256(line).hexdigest()
+    return None
+
+
+def _digest_of_last(home: Home) -> str | None:
+    entries = [line for line in _lines(home) if _entry_of(line) is not None]
+    return hashlib.sha256(entries[-1]).hexdigest() if entries else None
+
+
 def mend(home: Home, tracker: Tracker) -> None:
     """Finish what a killed promotion or roll-back left open; nothing where another command is at it right now."""
     if (home.root / PENDING_FILE).exists() or list(_leftovers(home)):
@@ -242,6 +265,7 @@ def _carry_out(
         to_version=found["version"], digest=found["digest"], gates={one.gate: one.sentence for one in results},
         outcome="refused" if any(one.blocks for one in results) else "done", id=uuid.uuid4().hex,
         impact_sha256=next((one.sha256 for one in results if one.gate == IMPACT_GATE), None), results=results,
+        previous=_digest_of_last(home),
     )  # fmt: skip
     write_text(home.root / PENDING_FILE, _line_of(entry))
     if entry.outcome == "done":

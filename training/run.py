@@ -99,7 +99,7 @@ def run_experiment(
             parameters=_parameters(experiment, attempt.rows.counted, attempt.split, fitted.model),
             metrics=record.evaluation.as_metrics(),
         )
-        tracker.log_dataset(material.matrix, digest=str(material.manifest["digest"]), name=experiment.name)
+        tracker.log_lineage(_datasets(material), material.manifest["inputs"])
         tracker.log_files(folder, into="report")
         if fitted.search is not None:
             tracker.log_search([(one.settings, one.log_loss) for one in fitted.search.trials], metric="log_loss")
@@ -130,6 +130,15 @@ def _material(experiment: Experiment, records: Records, *, home: Home, step: Pro
     )
     indicators = catalogue.chosen(experiment.matrix.indicator_ids)
     return Material(matrix, test_matrix, manifest, splits, indicators, promise, records)
+
+
+def _datasets(material: Material) -> dict[str, tuple[Path, str]]:
+    """The matrix that trains and that of the population that is judged, each with its digest."""
+    population = matrix_bounds(material.test_matrix)[0]
+    return {
+        "matrix": (material.matrix, str(material.manifest["digest"])),
+        "population": (material.test_matrix, str(population["digest"])),
+    }
 
 
 def _usual_care(attempt: Attempt) -> UsualCareRecord:

@@ -71,13 +71,25 @@ class Tracker:
                 self.mlflow.log_params(dict(settings))
                 self.mlflow.log_metric(metric, value)
 
-    def log_dataset(self, matrix: Path, *, digest: str, name: str) -> None:
-        """Write the matrix into the run as its input: path and digest, no copy."""
+    def log_lineage(self, datasets: Mapping[str, tuple[Path, str]], inputs: Mapping[str, str]) -> None:
+        """Write what the run was made from: each dataset (path, digest) as an input, and the digests of all records.
+
+        Digests stand whole as parameters: MLflow keeps 36 characters of a dataset's.
+        """
+        for context, (path, digest) in datasets.items():
+            self.log_dataset(path, digest=digest, name=context, context=context)
+        self.mlflow.log_params(
+            {f"digest.{context}": digest for context, (_, digest) in datasets.items()}
+            | {f"digest.records.{name}": digest for name, digest in inputs.items()}
+        )
+
+    def log_dataset(self, matrix: Path, *, digest: str, name: str, context: str = "training") -> None:
+        """Write a matrix into the run as its input: path and digest, no copy."""
         from mlflow.data.meta_dataset import MetaDataset  # noqa: PLC0415
         from mlflow.data.sources import LocalArtifactDatasetSource  # noqa: PLC0415
 
         source = LocalArtifactDatasetSource(matrix.as_uri())
-        self.mlflow.log_input(MetaDataset(source, name=name, digest=digest[:36]), context="training")
+        self.mlflow.log_input(MetaDataset(source, name=name, digest=digest[:36]), context=context)
 
     def log_files(self, folder: Path, *, into: str) -> None:
         """Copy a folder's files into the run's artifacts."""

@@ -69,7 +69,7 @@ def report(run: str, json_output: bool) -> None:
 @as_json
 def models(json_output: bool) -> None:
     """List the registered versions and what is in force."""
-    from training.registry import mend  # noqa: PLC0415
+    from training.registry import first_break, mend  # noqa: PLC0415
     from training.tracking import Tracker  # noqa: PLC0415
 
     tracker = Tracker(Home.from_environment())
@@ -78,7 +78,11 @@ def models(json_output: bool) -> None:
     lines = [
         f"{v['version']:>4}  {v['digest'][:12]}  {', '.join(v['aliases']) or '-':<22}  run {v['run_id']}" for v in found
     ]
-    show({"versions": found}, json_output=json_output, text="\n".join(lines) or "no version yet: run defuse train")
+    broken = first_break(Home.from_environment())
+    if broken is not None:
+        lines.append(f"the promotion log was changed: entry {broken} does not follow from the one before it")
+    record = {"versions": found, "promotion_log_breaks_at": broken}
+    show(record, json_output=json_output, text="\n".join(lines) or "no version yet: run defuse train")
 
 
 def _impact_template(context: click.Context, _option: click.Parameter, path: Path | None) -> None:

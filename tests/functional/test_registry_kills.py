@@ -14,7 +14,7 @@ from training import registry
 from training.artifact.home import Home
 from training.artifact.store import read_champion
 from training.gates import GateResult
-from training.registry import attempt_promotion, attempt_roll_back, mend, promotions
+from training.registry import attempt_promotion, attempt_roll_back, first_break, mend, promotions
 
 STEPS = ("replace", "write", "fsync", "unlink", "open", "fdopen", "close")
 """The calls by which a promotion changes what is on the disk; MLflow's alias is one more."""
@@ -120,6 +120,7 @@ def check_mended(home, before):
     ]
     entries = whole(home)
     assert entries[: len(before)] == before, "what was written stays"
+    assert first_break(home) is None, "every entry names the one before it"
     done = [entry for entry in entries if entry["outcome"] == "done"]
     assert done[-1]["to_version"] == in_force(home) == Registry(home).place.read_text()
     assert json.loads((home.root / "champion.json").read_text())["promotion"] == done[-1]["id"]
@@ -247,6 +248,22 @@ def test_entries_of_before_the_gates_are_still_read(home):
            "to_version": "1", "digest": "d", "gates": {"verified": "passed: digest"}}  # fmt: skip
     home.promotions.write_text(json.dumps(old) + "\n" + home.promotions.read_text("utf-8"), "utf-8")
     assert promotions(home)[0].outcome == "done"
+    assert first_break(home) == 2, "what was put before the first entry of a chain is found"
+
+
+@pytest.mark.parametrize("change", ["edited", "taken away", "turned round"])
+def test_a_changed_log_is_told(home, change):
+    back(home)
+    promote(home, "2")
+    lines = home.promotions.read_text("utf-8").splitlines(keepends=True)
+    assert first_break(home) is None
+    changed = {
+        "edited": [lines[0], lines[1].replace("a test", "a rest"), *lines[2:]],
+        "taken away": [lines[0], *lines[2:]],
+        "turned round": [lines[0], lines[2], lines[1], lines[3]],
+    }
+    home.promotions.write_text("".join(changed[change]), "utf-8")
+    assert first_break(home) == {"edited": 3, "taken away": 2, "turned round": 2}[change]
 
 
 def test_two_promotions_at_a_time_are_refused_and_the_listing_goes_on(home):

@@ -24,7 +24,9 @@ from training.artifact.contract import (
 from training.artifact.home import Home
 from training.artifact.store import save_model
 from training.evaluation.measured import Difference, Measured
+from training.evaluation.probe_record import Probe
 from training.evaluation.record import Alarm, Evaluation, RunFacts
+from training.evaluation.usual_care_record import UsualCareFigure, UsualCareRecord
 from training.gates import Answers, run_gates
 from training.impact import TEMPLATE, read_impact, write_impact_template
 
@@ -43,7 +45,7 @@ reviewed_by = "data protection officer"
 """
 GATES = [
     "verified", "report", "beats_points", "observed_over_expected", "calibration_slope", "too_good", "subgroups",
-    "leak_probe", "impact_assessment",
+    "leak_probe", "probes", "impact_assessment",
 ]  # fmt: skip
 
 
@@ -83,6 +85,24 @@ def evaluation(
     )  # fmt: skip
 
 
+NAMES = ("shuffled_labels", "delayed_features", "missing_channel")
+
+
+def probe(name, verdict):
+    return Probe(probe=name, subject="a week", n_rows=90_000, probed=(measured("auc", 0.7, 0.6, 0.8),), verdict=verdict)
+
+
+def under_usual_care(*ratio):
+    """What a report of a model of risk under usual care holds, as far as a gate reads it."""
+    one = measured("observed_over_expected", *ratio)
+    figure = UsualCareFigure(usual_care=one, as_observed=measured("observed_over_expected", 0.6, 0.5, 0.7), ratio=one)
+    return UsualCareRecord(
+        estimand="usual_care", horizon_days=90, effect_days=182, least_chance=0.05, announced_by=("D07",), n_rows=9,
+        n_under_support=1, n_censored=1, n_events_censored=0, n_truncated=0, largest_weight=2.0, effective_rows=8.0,
+        figures=(figure,),
+    )  # fmt: skip
+
+
 def saved(home, *, synthetic):
     generator = np.random.default_rng(0)
     values = generator.normal(size=(60, 1))
@@ -112,8 +132,9 @@ def judged(models):
     """What the gates say of a version, by gate."""
 
     def judge(
-        evaluation=None, *, kind="real", answers=None, audit=None, digest=None, impact=IMPACT, report=True, text=""
-    ):
+        evaluation=None, *, kind="real", answers=None, audit=None, digest=None, impact=IMPACT, report=True,
+        probes=("passed", "passed", "holds up"), text="", usual_care=None,
+    ):  # fmt: skip
         home, own = models[kind]
         folder = home.reports / "run-1"
         folder.mkdir(parents=True, exist_ok=True)
@@ -128,6 +149,8 @@ def judged(models):
                 horizon_days=90, label_delay_days=150, sampling_rate=0.1, splits=(), features=(),
             )  # fmt: skip
             content = {"run": run.model_dump(), "evaluation": (evaluation or _sound()).model_dump(mode="json")}
+            content |= {"probes": [probe(*one).model_dump() for one in zip(NAMES, probes, strict=False)]}
+            content |= {"usual_care": usual_care and usual_care.model_dump()}
             report = json.dumps(content if audit is None else content | {"audit": audit})
         if report:
             (folder / "report.json").write_text(report, "utf-8")
@@ -291,7 +314,7 @@ def test_without_a_probe_nothing_is_promoted(judged):
     assert blocked(judged(evaluation(probe=None))) == ["leak_probe"]
 
 
-OF_THE_REPORT = ["report", *GATES[2:8]]
+OF_THE_REPORT = ["report", *GATES[2:9]]
 
 
 @pytest.mark.parametrize(("given", "says"), [
@@ -384,3 +407,37 @@ def test_the_template_is_not_an_assessment_until_it_is_filled_in(tmp_path):
     assert read_impact(path, today=TODAY).sha256 == hashlib.sha256(filled.encode()).hexdigest()
     with pytest.raises(UserError, match="left alone"):
         write_impact_template(path)
+
+
+def test_a_probe_that_looks_like_a_leak_is_refused(judged):
+    assert blocked(judged(probes=("passed", "look for a leak", "holds up"))) == ["probes"]
+    assert blocked(judged(probes=("look for a leak", "passed", "holds up"))) == ["probes"]
+    leaning = judged(probes=("passed", "passed", "leans on it"))
+    assert blocked(leaning) == []
+    assert "leans on it" in leaning["probes"].says
+
+
+def test_probes_that_are_absent_or_can_not_say(judged):
+    absent = judged(probes=("passed",))
+    assert blocked(absent) == ["probes"]
+    assert "delayed features" in absent["probes"].says
+    silent = {"probes": ("passed", "too few to say", "holds up")}
+    assert blocked(judged(**silent)) == ["probes"]
+    assert blocked(judged(**silent, answers=Answers(accept_thin_evidence="all there is"))) == []
+    assert judged(**silent, kind="SYNTHETIC", impact=None)["probes"].state == "not applicable"
+
+
+def test_the_file_of_the_experiment_may_be_stricter(judged):
+    text = "[gates]\npoints_margin = 0.05\ncalibration_slope = [0.95, 1.05]\nsubgroup_ratio = [0.9, 1.1]\n"
+    sound = evaluation(slope=(0.9, 0.86, 0.94))
+    assert blocked(judged(sound)) == []
+    assert blocked(judged(sound, text=text)) == ["beats_points", "calibration_slope"]
+    assert "at least 0.05" in judged(sound, text=text)["beats_points"].limit
+
+
+def test_risk_under_usual_care_is_held_against_usual_care(judged):
+    """Help prevented half of what was foretold: the model is not too high for that."""
+    prevented = evaluation(ratio=(0.6, 0.5, 0.7))
+    assert blocked(judged(prevented)) == ["observed_over_expected"]
+    assert blocked(judged(prevented, usual_care=under_usual_care(1.0, 0.9, 1.1))) == []
+    assert blocked(judged(usual_care=under_usual_care(2.0, 1.8, 2.2))) == ["observed_over_expected"]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DEFAULT_HOME = ".defuse"
+PSYCOPG = "postgresql+psycopg"
 
 
 @dataclass(frozen=True)
@@ -72,5 +73,10 @@ class Home:
 
     @property
     def tracking_uri(self) -> str:
-        """MLflow's tracking store: SQLite under the home unless ``DEFUSE_TRACKING_URI`` says otherwise."""
-        return self.tracking_uri_setting or f"sqlite:///{self.root / 'mlflow.db'}"
+        """MLflow's tracking store: SQLite under the home unless ``DEFUSE_TRACKING_URI`` says otherwise.
+
+        ``postgresql://`` and ``postgres://`` come out with the driver that is shipped, psycopg 3.
+        """
+        given = self.tracking_uri_setting or f"sqlite:///{self.root / 'mlflow.db'}"
+        kind, mark, rest = given.partition("://")
+        return f"{PSYCOPG}://{rest}" if mark and kind in ("postgresql", "postgres") else given
