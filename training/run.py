@@ -16,7 +16,7 @@ from training.artifact.model import RiskModel
 from training.artifact.store import CHALLENGER_FILE, write_record
 from training.audit.groups import audit_run
 from training.audit.table import find_audit_table
-from training.evaluation.usual_care_record import UsualCareRecord
+from training.evaluation.record import ReportRecord
 from training.experiment import Experiment
 from training.fitted_origins import Material, fit_origins
 from training.judging import Attempt, judge
@@ -31,6 +31,7 @@ from training.split import Split, all_origins
 from training.split_check import Promise, check_origins
 from training.tracking import CHALLENGER, Tracker
 from training.treatment.figures import usual_care_record
+from training.treatment.telling import told
 
 Progress = Callable[[str, float], None]
 
@@ -90,7 +91,7 @@ def run_experiment(
         )  # fmt: skip
         record = scrutinise(judge(attempt, records, step=step), attempt, records, home=home, step=step)
         if experiment.treatment.estimand == "usual_care":
-            record = record.model_copy(update={"usual_care": _usual_care(attempt)})
+            record = _with_usual_care(record, attempt)
         if audit_folder is not None:
             record = AuditedReport.of(record, audit_run(attempt, records, audit_table))
         folder = home.reports / run_id
@@ -141,12 +142,18 @@ def _datasets(material: Material) -> dict[str, tuple[Path, str]]:
     }
 
 
-def _usual_care(attempt: Attempt) -> UsualCareRecord:
-    """What the headline's test rows say of risk under usual care."""
+def _with_usual_care(record: ReportRecord, attempt: Attempt) -> ReportRecord:
+    """The record with what the headline's test rows say of risk under usual care, and a caution that says so."""
     experiment, last = attempt.experiment, attempt.origins[-1]
-    return usual_care_record(
+    found = usual_care_record(
         last.rows.test, last.rankers, settings=experiment.treatment, horizon_days=experiment.label.horizon_days,
         draws=last.draws, seed=experiment.seed,
+    )  # fmt: skip
+    english, chinese = told(found, ranker=next(iter(last.rankers)))
+    return record.model_copy(
+        update={
+            "usual_care": found, "cautions": (*record.cautions, english), "cautions_zh": (*record.cautions_zh, chinese),
+        }
     )  # fmt: skip
 
 

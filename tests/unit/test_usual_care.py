@@ -14,6 +14,7 @@ from training.experiment import TreatmentSection, read_experiment
 from training.rows import Rows
 from training.split import Split
 from training.treatment.figures import usual_care_record
+from training.treatment.telling import told
 from training.treatment.uptake import Stretches, Uptake, chance_of_none, fit_uptake
 from training.treatment.weights import UsualCare
 
@@ -189,3 +190,13 @@ def test_usual_care_needs_the_spine(tmp_path):
     (tmp_path / "x.toml").write_text(text)
     with pytest.raises(InvalidConfiguration, match="along the spine"):
         read_experiment(tmp_path / "x.toml")
+
+
+def test_the_report_is_told_of_it_in_both_languages(judged):
+    _, record, _, _ = judged
+    english, chinese = told(record, ranker="lightgbm")
+    for text in (english, chinese):
+        assert str(record.n_censored) in text
+        assert str(record.n_rows) in text
+    assert "usual care" in english
+    assert "常规照护" in chinese
