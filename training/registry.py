@@ -34,6 +34,8 @@ __all__ = ["REPORT_FILE", "Promotion", "attempt_promotion", "attempt_roll_back",
 PENDING_FILE = "promotion.pending.json"
 LOCK_FILE = "promotion.lock"
 IMPACT_GATE = "impact_assessment"
+FIRST_OF_ALL = "0" * 64
+"""What the first entry of the log names instead of one before it."""
 ZONE = ZoneInfo("Asia/Shanghai")
 Outcome = Literal["done", "refused", "interrupted"]
 
@@ -43,7 +45,8 @@ class Promotion:
     """One entry of the promotion log: who, when, from which version to which, why, what the gates said, how it ended.
 
     ``interrupted``: killed before the version was in force.  ``gates`` holds a sentence for each gate, ``results`` the
-    same with figures.  ``previous`` is the sha256 of the entry before it, as it stands in the log: None in the first.
+    same with figures.  ``previous`` is the sha256 of the entry before it, as it stands in the log; zeros in the
+    first, None in those of before there was a chain.
     """
 
     at_utc: str
@@ -166,20 +169,18 @@ def first_break(home: Home) -> int | None:
 
     Entries of before there was a chain name none; from the first that does, every later one must.
     """
-    previous = None
-    chained = False
+    expected, chained = FIRST_OF_ALL, False
     for number, line in enumerate(filter(_entry_of, _lines(home)), 1):
-        entry = Promotion.from_record(json.loads(line))
-        if entry.previous != previous and (chained or entry.previous is not None):
+        named = json.loads(line).get("previous")
+        if chained if named is None else named != expected:
             return number
-        chained = chained or entry.previous is not None
-        previous = hashlib.sha256(line).hexdigest()
+        chained, expected = named is not None, hashlib.sha256(line).hexdigest()
     return None
 
 
-def _digest_of_last(home: Home) -> str | None:
+def _digest_of_last(home: Home) -> str:
     entries = [line for line in _lines(home) if _entry_of(line) is not None]
-    return hashlib.sha256(entries[-1]).hexdigest() if entries else None
+    return hashlib.sha256(entries[-1]).hexdigest() if entries else FIRST_OF_ALL
 
 
 def mend(home: Home, tracker: Tracker) -> None:
