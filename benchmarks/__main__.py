@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.figure import Figure
 
 NAMES = (
-    "features", "online", "serving", "batch", "faults", "fuzz", "soak", "quality", "coverage", "treatment", "training", "log",
+    "features", "online", "serving", "review", "batch", "faults", "fuzz", "soak", "quality", "coverage", "treatment", "training", "log",
 )  # fmt: skip
 RESULTS = Path(__file__).parent / "results"
 

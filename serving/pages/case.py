@@ -18,7 +18,7 @@ from training.artifact.tiers import ORDER
 
 PAGE_VERSION = 1
 MOST_EACH_WAY = 5
-PRINTED_ROWS = 12
+PRINTED_ROWS = 10
 """One printed sheet holds so many rows: those behind the reasons first, then the latest; the page holds all."""
 
 JUDGE_FIRST, MANUAL = "judge_first", "manual"
