@@ -2,7 +2,7 @@
 
 The service is started, asked by four clients at once, and killed (SIGKILL, all its processes) after a random time; then
 every answered assessment is looked for in the log.  At the end the whole chain is verified.  Other faults (disk full,
-slow disk, log taken away, clock set back, damaged model) are tests: tests/serving/test_faults.py.
+slow disk, log taken away, clock set back, damaged model) are tests: tests/serving/test_service_faults.py.
 """
 
 from __future__ import annotations
