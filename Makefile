@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 DEMO ?=
+WORKERS ?= auto
 
 .PHONY: help setup demo test check bench serve docs lock clean
 
@@ -28,7 +29,7 @@ demo: $(READY) ## Run the main job end to end, from SYNTHETIC records to one exp
 	$(BIN)/python demo.py $(DEMO)
 
 test: $(READY) ## Run every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 check: $(READY) ## Lint, types, import rules, unused dependencies
 	$(BIN)/ruff check .
@@ -47,10 +48,10 @@ serve: $(READY) ## Serve the model in force on loopback, without tokens, until C
 docs: $(READY) ## Write the generated pages of the docs again
 	$(BIN)/python docs/generate.py
 
-lock: ## Resolve the dependencies anew (needs uv)
-	uv pip compile pyproject.toml --group dev --universal --generate-hashes --python-version 3.11 --upgrade \
+lock: $(READY) ## Resolve the dependencies anew
+	$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes --python-version 3.11 --upgrade \
 	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o requirements.txt
-	uv pip compile --group bench --universal --generate-hashes --python-version 3.11 -c requirements.txt \
+	$(BIN)/uv pip compile --group bench --universal --generate-hashes --python-version 3.11 -c requirements.txt \
 	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o requirements-bench.txt
 
 clean: ## Remove the environment, the state and all caches

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from features.catalogue import BY_ID
-from features.rules import parse_time
+from features.clock import parse_time
 from serving.assessment import CARE_ROLES
 from serving.pages.duties import overdue_duties
 from serving.pages.numbers import value_words
@@ -50,7 +50,7 @@ def case_page(file: CaseFile) -> dict[str, Any]:
     offers, and no link from rows to reasons.
     """
     told = file.assessment
-    as_of = _instant(told["as_of"])
+    as_of = parse_time(told["as_of"])
     care = file.role in CARE_ROLES
     rows = () if file.case is None else timeline(file.case, as_of=as_of, care=care)
     facts = None if file.case is None else facts_of(file.case, as_of=as_of)
@@ -89,12 +89,6 @@ def _routing(file: CaseFile) -> dict[str, Any]:
     """The offers and the deadline; nothing while an own view is owed, as the deadline alone would tell the tier."""
     routing = dict(file.assessment["routing"])
     return {None: routing, MANUAL: {"due": routing["due"]}}.get(file.hidden, {})
-
-
-def _instant(time: str) -> int:
-    moment = parse_time(time)
-    assert isinstance(moment, int)
-    return moment
 
 
 def _score(file: CaseFile, rows: Sequence[Row]) -> dict[str, Any]:

@@ -33,8 +33,12 @@ def test_the_run_is_in_mlflow_with_its_metrics_dataset_and_files(trained):
     assert run.data.params["sampling.negative_rate"] == "0.1"
     for name in ("all/lightgbm/auc", "all/lightgbm/auc.low", "all/points/recall_at_5pct"):
         assert name in run.data.metrics
-    (dataset,) = run.inputs.dataset_inputs
-    assert len(dataset.dataset.digest) == 36
+    datasets = {one.tags[0].value: one.dataset.digest for one in run.inputs.dataset_inputs}
+    assert set(datasets) == {"matrix", "population"}
+    for context, digest in datasets.items():
+        assert run.data.params[f"digest.{context}"].startswith(digest) and len(digest) == 36
+    records = [name for name in run.data.params if name.startswith("digest.records.")]
+    assert all(any(table in name for name in records) for table in ("disputes", "events", "petitions", "incidents"))
 
 
 def test_nothing_looked_up_an_outside_host(in_force):

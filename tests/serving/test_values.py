@@ -218,7 +218,7 @@ def test_a_value_never_seen_in_training_is_a_caution(client, model):
     one = scored(client, *[("mediation_failed", 1 + n / 10) for n in range(9)], ("handed_on", 3), amount_cny=1e300)
     assert all(math.isfinite(number) for number in numbers(one))
     told = {caution["caution"] for caution in one["cautions"]}
-    assert all(code.partition(":")[0] in {"synthetic_model", "outside_training_range"} for code in told)
+    assert all(code.partition(":")[0] in {"synthetic_model", "stale_model", "outside_training_range"} for code in told)
 
 
 def test_rows_recorded_at_or_after_the_landmark_change_nothing(client):

@@ -41,7 +41,7 @@ def rows_of(seed: int = 1, count: int = 4_000) -> Rows:
     label = (rng.random(count) < 1 / (1 + np.exp(-risk))).astype(np.int8)
     pair = np.arange(count) // 4
     never, ones = np.full(count, np.iinfo(np.int64).max), np.ones(count)
-    return Rows(values, pair, pair, np.zeros(count, np.int64), never, label, ones, rng.uniform(1, 2, count))
+    return Rows(values, pair, pair, np.zeros(count, np.int64), never, label, ones, rng.uniform(1, 2, count), ones)
 
 
 @pytest.fixture(scope="module")
