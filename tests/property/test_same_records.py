@@ -43,7 +43,10 @@ def test_however_many_workers(tmp_path, plain, monkeypatch):
     folder = r.write_records(tmp_path / "records", plain[0])
     with read_records(folder, now=r.NOW) as records:
         alone, together = (build_matrix(records, tmp_path / str(n), workers=n) for n in (1, 2))
-    assert len(alone["files"]) == 8
+    parts = [f"part-{number:04d}.parquet" for number in range(4)]
+    assert sorted(alone["files"]) == [
+        f"{folder}/{part}" for folder in ("matrix", "outcomes", "treatments") for part in parts
+    ]
     assert alone == together
     for name in alone["files"]:
         assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
