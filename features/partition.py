@@ -42,7 +42,7 @@ def write_partitions(connection: duckdb.DuckDBPyConnection, folder: Path, *, kno
     have turned it away, and a former version of it stands.  ``pair`` is the smallest dispute id among all disputes that
     any version ever linked by a pair token: it is what a split keeps together.
     """
-    _group_pairs(connection, known_at=known_at)
+    group_pairs(connection, known_at=known_at)
     queries = {
         "cases": _cases(known_at),
         "events": _events(known_at),
@@ -72,7 +72,7 @@ def _write_table(connection: duckdb.DuckDBPyConnection, name: str, query: str, f
     shutil.rmtree(by_part, ignore_errors=True)  # not there where no part has a row
 
 
-def _group_pairs(connection: duckdb.DuckDBPyConnection, *, known_at: int) -> None:
+def group_pairs(connection: duckdb.DuckDBPyConnection, *, known_at: int) -> None:
     """Make the table ``pair_groups(dispute_id, recorded_from, pair, part)``: components of disputes and pair tokens."""
     known = known_by("recorded_at", known_at)
     edges = connection.sql(

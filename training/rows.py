@@ -295,7 +295,9 @@ def _read(folder: Path, name: str, columns: tuple[str, ...], label: str, care: W
     beside = pq.read_table(folder / "outcomes" / name, columns=["pair", "incident_at", "after_incident"])
     values = [matrix[column].to_numpy() for column in columns]
     rows = Rows(
-        values=np.column_stack(values) if len(matrix) else np.zeros((0, len(columns))),
+        values=np.stack(values).T
+        if len(matrix)
+        else np.zeros((0, len(columns))),  # column by column: few rows are kept
         dispute=matrix["dispute_id"].to_numpy(zero_copy_only=False),
         pair=beside["pair"].to_numpy(zero_copy_only=False),
         as_of=matrix["as_of"].cast("int64").to_numpy(),

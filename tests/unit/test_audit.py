@@ -296,7 +296,7 @@ def test_the_auc_of_a_draw_is_that_of_the_rows_repeated():
     label, score = rng.integers(0, 2, 60), np.round(rng.normal(size=60), 1)
     weights = rng.integers(0, 3, (20, 4)).astype(np.float32)
     cluster = rng.integers(0, 20, 60)
-    drawn = AucDraws(label, cluster, {"x": score}).draw(weights)["x",]
+    drawn = AucDraws(label, cluster, {"x": score}, n_clusters=20).draw(weights)["x",]
     for place in range(4):
         times = weights[cluster, place].astype(int)
         assert drawn[place] == pytest.approx(auc(np.repeat(label, times), np.repeat(score, times)))

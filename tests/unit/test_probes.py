@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from scipy.special import expit
 
 from benchmarks.coverage import METRICS, Generator, intervals_of, truth_of, world
-from features import read_records
+from features import catalogue, read_records
 from features.clock import DAY_US, NEVER
+from features.matrix import build_matrix
 from training.audit.groups import GAPS, completeness
 from training.evaluation.held_out import HeldOutRows, Scores
 from training.evaluation.moves import moves_between, top_rows
 from training.evaluation.origins import numbers_of
 from training.evaluation.probes import paired_probe, shuffled_by_pair, trained_on_shuffled_labels
 from training.evaluation.rankers import evaluate
-from training.probing import busiest_channels, channel_dropped
+from training.probing import busiest_channels, channel_dropped, pairs_alone
 from training.weekly_rows import records_known
 
 
@@ -129,6 +131,25 @@ def test_a_dropped_channel_is_back_when_the_probe_is_over():
         ids = np.array(["D-LATE-EVENT"] * 2, dtype=object)
         known = records_known(records, ids, np.array([0, records.known_at + 1]))
         assert known[0] == 0 < known[1]
+
+
+def test_without_other_pairs_the_columns_of_a_dispute_stay_as_they_are(tmp_path):
+    at = "2023-03-01T00:00:00+08:00"
+    columns = catalogue.columns_of()
+    with read_records("data_samples/neighbourhood") as records:
+        build_matrix(records, tmp_path / "whole", as_of=at, workers=1)
+        whole = pq.read_table(tmp_path / "whole" / "matrix").to_pandas()
+        paired = pq.read_table(tmp_path / "whole" / "outcomes").to_pandas()
+        of_pairs = paired.pair[paired.pair != paired.dispute_id]
+        some = np.array(sorted(of_pairs)[:2] + sorted(whole.dispute_id)[:3], dtype=object)
+        with pairs_alone(records, some):
+            build_matrix(records, tmp_path / "alone", as_of=at, workers=1)
+        alone = pq.read_table(tmp_path / "alone" / "matrix").to_pandas()
+        assert len(of_pairs) and {*some} <= {*alone.dispute_id} and len(alone) < len(whole)
+        assert set(paired.dispute_id[paired.pair.isin(some[:2])]) <= {*alone.dispute_id}
+        kept = whole[whole.dispute_id.isin(alone.dispute_id)]
+        assert kept[["dispute_id", *columns]].reset_index(drop=True).equals(alone[["dispute_id", *columns]])
+        assert records.connection.sql("SELECT count(DISTINCT dispute_id) FROM disputes").fetchall()[0][0] >= len(whole)
 
 
 def test_the_light_worlds_have_the_raised_rate_and_their_truth():

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from training.audit.contrast import holm_levels
 from training.audit.record import FEWEST_EVENTS, NOT_RECORDED, PROXY_MARGIN, SMALLEST_COUNT, Proxy
-from training.evaluation.bootstrap import Draws, Statistic, Weights, bootstrap, percentile_interval
+from training.evaluation.bootstrap import Draws, Statistic, Weights, bootstrap, percentile_interval, totals_by_cluster
 from training.evaluation.held_out import HeldOutRows
 from training.evaluation.measured import Measured
 from training.evaluation.metrics import auc
@@ -57,22 +57,20 @@ class _Task:
 class AucDraws:
     """The AUC of some scores of the same rows in each draw of pairs, ties half."""
 
-    def __init__(self, label: Integers, cluster: Integers, scores: Mapping[str, Floats]) -> None:
-        self._label, self._cluster = label == 1, cluster
+    def __init__(self, label: Integers, cluster: Integers, scores: Mapping[str, Floats], *, n_clusters: int) -> None:
         self._groups = {}
         for name, score in scores.items():
-            order = np.argsort(score, kind="stable")
-            self._groups[name] = order, np.flatnonzero(np.r_[True, np.diff(score[order]) != 0])
+            values, group = np.unique(score, return_inverse=True)
+            self._groups[name] = tuple(
+                totals_by_cluster(group[rows], cluster[rows], n_groups=len(values), n_clusters=n_clusters)
+                for rows in (label == 1, label != 1)
+            )
 
     def draw(self, weights: Weights) -> Draws:
         """Returns arrays (draws,) keyed by the name of the score."""
-        of_row = weights[self._cluster].astype(np.float64)
         found: Draws = {}
-        for name, (order, starts) in self._groups.items():
-            ranked = of_row[order]
-            hit = self._label[order][:, None]
-            positive = np.add.reduceat(np.where(hit, ranked, 0.0), starts, axis=0)
-            negative = np.add.reduceat(np.where(hit, 0.0, ranked), starts, axis=0)
+        for name, groups in self._groups.items():
+            positive, negative = ((group @ weights).astype(np.float64) for group in groups)
             below = np.cumsum(negative, axis=0) - 0.5 * negative
             with np.errstate(invalid="ignore", divide="ignore"):
                 found[name,] = (positive * below).sum(axis=0) / (positive.sum(axis=0) * negative.sum(axis=0))
@@ -137,8 +135,9 @@ def _judge(task: _Task, categorical: tuple[int, ...], *, draws: int, seed: int) 
         "base": _cross_fitted(task, task.base, (0, 1), seed),
     }
     cluster = np.unique(task.cluster, return_inverse=True)[1].ravel()
-    statistics: dict[str, Statistic] = {"auc": AucDraws(task.label, cluster, scores)}
-    drawn = bootstrap(statistics, n_clusters=int(cluster.max()) + 1, draws=draws, seed=seed)
+    n_clusters = int(cluster.max()) + 1
+    statistics: dict[str, Statistic] = {"auc": AucDraws(task.label, cluster, scores, n_clusters=n_clusters)}
+    drawn = bootstrap(statistics, n_clusters=n_clusters, draws=draws, seed=seed)
     values = {name: auc(task.label, score) or 0.5 for name, score in scores.items()}
     shift, shifts = values["columns"] - values["base"], drawn["auc", "columns"] - drawn["auc", "base"]
     p_value = max(
