@@ -32,14 +32,14 @@ class Evidence:
 
     def _divide(self, source: Selection | Extreme) -> tuple[Selection, list[int]]:
         """The selection with the place from which each landmark's rows stand in it."""
-        selection = _reaching(source) if isinstance(source, Extreme) else source
+        selection = reaching(source) if isinstance(source, Extreme) else source
         bounds = np.searchsorted(selection.row, np.arange(len(self._view) + 1)).tolist()
         self._sources.append(source)
         found = self._divided[id(source)] = selection, bounds
         return found
 
 
-def _reaching(extreme: Extreme) -> Selection:
+def reaching(extreme: Extreme) -> Selection:
     """The rows that reach the extreme value of their landmark."""
     selection, best = extreme.selection, extreme.best
     values = selection.column(extreme.values) if isinstance(extreme.values, str) else extreme.values

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import uuid
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,32 +106,46 @@ def assessment(
     reasons = _largest(shown)
     floors = [one for one in scored.floors if care or not FLOOR_BY_ID[one[0]].care_only]
     hidden = frozenset() if care else scored.care_rows
-    listed = math.fsum(part.contribution for part in reasons)
+    whole, listed = ([part.contribution for part in parts] for parts in (scored.parts, reasons))
     return {
         "schema_version": SCHEMA_VERSION,
         "assessment_id": assessment_id or f"a-{uuid.uuid4().hex}",
         "dispute_id": scored.dispute_id,
         "as_of": format_time(scored.as_of),
         "scored_at": format_time(scored_at),
-        "model": {
-            "name": model.name,
-            "version": version,
-            "digest": model.digest,
-            "catalogue": model.contract.provenance.catalogue_digest,
-            "synthetic": model.contract.provenance.synthetic,
-        },
+        "model": model_record(model, version),
         "probability": scored.probability,
         "interval": list(scored.interval),
         "base_rate": model.contract.base_rate,
         "tier": scored.tier.value,
-        "floors": [_floor(name, rows, hidden) for name, rows in floors],
+        "floors": [floor_record(name, rows, hidden) for name, rows in floors],
         "margin": scored.margin,
         "base_margin": scored.base_margin,
-        "reasons": [_reason(part, model, hidden) for part in reasons],
-        "other_contribution": math.fsum(part.contribution for part in scored.parts) + scored.folded - listed,
-        "cautions": [_caution(code) for code in (*scored.cautions, *_erased(erased, care=care))],
-        "routing": _routing(scored, policy, shown, floors),
+        "reasons": [reason_record(part, model, hidden) for part in reasons],
+        "other_contribution": other_contribution(whole, listed, folded=scored.folded),
+        "cautions": [caution_record(code) for code in (*scored.cautions, *_erased(erased, care=care))],
+        "routing": routing_record(
+            scored.tier, policy, as_of=scored.as_of, raising=[part.indicator for part in _raising(shown)],
+            floors=[name for name, _ in floors], violent_family_tie=scored.violent_family_tie,
+        ),
+    }  # fmt: skip
+
+
+def model_record(model: Model, version: str) -> dict[str, Any]:
+    """Which model gave a score."""
+    provenance = model.contract.provenance
+    return {
+        "name": model.name,
+        "version": version,
+        "digest": model.digest,
+        "catalogue": provenance.catalogue_digest,
+        "synthetic": provenance.synthetic,
     }
+
+
+def other_contribution(whole: Iterable[float], listed: Iterable[float], *, folded: float = 0.0) -> float:
+    """What the parts that are not listed add up to."""
+    return math.fsum(whole) + folded - math.fsum(listed)
 
 
 def shown_contributions(scored: Scored) -> frozenset[str]:
@@ -150,7 +165,8 @@ def _raising(shown: list[Part]) -> list[Part]:
     return sorted(raising, key=lambda part: -part.contribution)[:MOST_RAISING]
 
 
-def _reason(part: Part, model: Model, hidden: frozenset[str]) -> dict[str, Any]:
+def reason_record(part: Part, model: Model, hidden: frozenset[str]) -> dict[str, Any]:
+    """One reason in words and numbers, with its evidence but for the hidden rows."""
     indicator = BY_ID[part.indicator]
     return {
         "indicator": part.indicator,
@@ -163,7 +179,8 @@ def _reason(part: Part, model: Model, hidden: frozenset[str]) -> dict[str, Any]:
     }
 
 
-def _floor(name: str, rows: tuple[str, ...], hidden: frozenset[str]) -> dict[str, Any]:
+def floor_record(name: str, rows: tuple[str, ...], hidden: frozenset[str]) -> dict[str, Any]:
+    """One floor that holds, with its evidence but for the hidden rows."""
     floor = FLOOR_BY_ID[name]
     return {
         "floor": name,
@@ -180,24 +197,28 @@ def _erased(parts: frozenset[str], *, care: bool) -> list[str]:
     ]
 
 
-def _caution(code: str) -> dict[str, Any]:
+def caution_record(code: str) -> dict[str, Any]:
+    """One caution in words."""
     return {"caution": code, "sentence": words_of(code).to_record()}
 
 
-def _routing(
-    scored: Scored, policy: Policy, shown: list[Part], floors: list[tuple[str, tuple[str, ...]]]
+def routing_record(
+    tier: Tier, policy: Policy, *, as_of: int, raising: Sequence[str], floors: Sequence[str], violent_family_tie: bool
 ) -> dict[str, Any]:
-    route = policy.route(scored.tier)
-    supports = tuple(name for part in _raising(shown) for name in BY_ID[part.indicator].support)
-    elevated = scored.tier in (Tier.RED, Tier.ORANGE, Tier.YELLOW)
-    held = [FLOOR_BY_ID[name] for name, _ in floors]
+    """Who acts by when, and what is offered.
+
+    ``raising`` are the indicators that raise the score most, ``floors`` those that hold, of what the reader may see.
+    """
+    route = policy.route(tier)
+    elevated = tier in (Tier.RED, Tier.ORANGE, Tier.YELLOW)
+    held = [FLOOR_BY_ID[name] for name in floors]
     actions = offers(
         route,
-        supports if elevated else (),
+        tuple(support for name in raising for support in BY_ID[name].support) if elevated else (),
         tuple(offer for floor in held for offer in floor.offers),
-        violent_family_tie=scored.violent_family_tie,
+        violent_family_tie=violent_family_tie,
     )
-    due = _due(scored, policy, held)
+    due = _due(tier, as_of, policy, held)
     return {
         "actions": [action.value for action in actions],
         "due": format_time(due),
@@ -210,9 +231,9 @@ def _routing(
 def due_at(scored: Scored, policy: Policy, *, care: bool = False) -> int:
     """The deadline of a case in microseconds UTC: its tier's, or a floor's that is earlier."""
     held = [FLOOR_BY_ID[name] for name, _ in scored.floors]
-    return _due(scored, policy, [floor for floor in held if care or not floor.care_only])
+    return _due(scored.tier, scored.as_of, policy, [floor for floor in held if care or not floor.care_only])
 
 
-def _due(scored: Scored, policy: Policy, held: list[Floor]) -> int:
+def _due(tier: Tier, as_of: int, policy: Policy, held: list[Floor]) -> int:
     within = [floor.within_hours for floor in held if floor.within_hours is not None]
-    return scored.as_of + round(min([policy.route(scored.tier).due_hours, *within]) * HOUR_US)
+    return as_of + round(min([policy.route(tier).due_hours, *within]) * HOUR_US)

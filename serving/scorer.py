@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,14 +11,14 @@ from features import catalogue
 from features.case_history import case_history, spine_of_one
 from features.errors import Fault, InvalidRecords
 from features.evidence import Evidence
-from features.history import History, Spine
+from features.history import Array, History, Spine
 from features.request_model import CaseRecord
 from features.rules import Rule
-from features.view import View, blocks
+from features.view import Measure, Values, View, blocks
 from serving.assessment import MOST_REASONS, Part, Scored
-from serving.cautions import CautionRules, Watch
+from serving.cautions import CautionRules, Codes, Watch
 from training.artifact.floors import BY_ID as FLOOR_BY_ID
-from training.artifact.floors import read_facts
+from training.artifact.floors import Facts, read_facts
 from training.artifact.model import Explained
 from training.artifact.points_model import Model
 from training.artifact.scale import sigmoid
@@ -32,6 +33,29 @@ class SumMismatch(ArithmeticError):
     """Contributions that do not add up to the margin: a bug, so that no answer is given."""
 
 
+@dataclass(frozen=True)
+class Computed:
+    """All that is computed for the landmarks of a view, by columns; what is told of each is read from here.
+
+    ``own`` holds the values of the indicators, shape (landmarks, indicators); ``ranks`` are those of the tier by score
+    alone, ``floor_ranks`` those of the highest floor that holds.
+    """
+
+    view: View
+    measures: dict[str, Measure]
+    own: Values
+    explained: Explained
+    probability: Values
+    interval: tuple[Values, Values]
+    ranks: Array
+    floor_ranks: Array
+    facts: Facts
+    cautions: list[Codes]
+
+    def __len__(self) -> int:
+        return len(self.view)
+
+
 class Scorer:
     """A verified model ready to score: the indicators of its contract, in its order.
 
@@ -42,11 +66,11 @@ class Scorer:
     def __init__(self, model: Model, *, watch: Watch | None = None, fallback: str | None = None) -> None:
         self.model = model
         self.indicators = catalogue.chosen(model.indicators)
-        self._ids = [indicator.id for indicator in self.indicators]
-        self._columns = _own_columns(self._ids)
+        self.ids = [indicator.id for indicator in self.indicators]
+        self._columns = _own_columns(self.ids)
         self._open = [not indicator.care_only for indicator in self.indicators]
         self._closed = len(self._open) - sum(self._open)
-        self._cautions = CautionRules(model.contract, self._ids, watch=watch or Watch(), fallback=fallback)
+        self._cautions = CautionRules(model.contract, self.ids, watch=watch or Watch(), fallback=fallback)
 
     def score_case(self, case: CaseRecord) -> Scored:
         """One case record at its ``as_of``.
@@ -59,15 +83,24 @@ class Scorer:
             allowed = "a version of the dispute recorded before as_of and not withdrawn"
             fault = Fault("dispute.recorded_at", Rule.UNKNOWN_DISPUTE, allowed)
             raise InvalidRecords("the dispute is not known at as_of", faults=(fault,))
-        return self._score(view)[0]
+        return self.told(self.compute(view))[0]
 
     def score_history(self, history: History, spine: Spine) -> Iterator[Scored]:
         """Every landmark of a spine whose disputes are visible, block by block."""
+        for computed in self.compute_history(history, spine):
+            yield from self.told(computed)
+
+    def compute_history(self, history: History, spine: Spine) -> Iterator[Computed]:
+        """The same by columns, a block at a time."""
         for block in blocks(history, spine, pairs=PAIRS_AT_ONCE):
             view = View(history, spine[block], reference_income_cny=self.model.contract.reference_income_cny)
-            yield from self._score(view)
+            yield self.compute(view)
 
-    def _score(self, view: View) -> list[Scored]:
+    def compute(self, view: View) -> Computed:
+        """Everything about the landmarks of a view, which all see their dispute.
+
+        Raises SumMismatch where contributions do not add up to a margin.
+        """
         model = self.model
         measures = catalogue.measure_all(view, self.indicators)
         values = catalogue.values_of(measures)
@@ -75,10 +108,23 @@ class Scorer:
         _check_sums(explained)
         facts = read_facts(view)
         own = values[:, self._columns]
-        cautions = self._cautions.of(view, own, thin=facts.thin)
-        probability = sigmoid(explained.margin)
-        low, high = model.interval(explained.margin)
-        ranks = tier_ranks(explained.margin, model.tiers)
+        return Computed(
+            view=view,
+            measures=measures,
+            own=own,
+            explained=explained,
+            probability=sigmoid(explained.margin),
+            interval=model.interval(explained.margin),
+            ranks=tier_ranks(explained.margin, model.tiers),
+            floor_ranks=_floor_ranks(facts),
+            facts=facts,
+            cautions=self._cautions.of(view, own, thin=facts.thin),
+        )
+
+    def told(self, computed: Computed) -> list[Scored]:
+        """Each landmark for itself, with the evidence of what somebody sees as a reason."""
+        view, explained, facts = computed.view, computed.explained, computed.facts
+        low, high = computed.interval
         care = view.conduct.of("self_harm_statement")
         evidence = Evidence(view)
         scored = []
@@ -86,36 +132,45 @@ class Scorer:
             floors = tuple(
                 (name, evidence.of(floor, row)) for name, floor in facts.floors.items() if floor.values[row] > 0
             )
-            floor_rank = max([0, *(FLOOR_BY_ID[name].rank for name, _ in floors)])
             contributions = explained.contributions[row].tolist()
             shown = self._shown(contributions)
             scored.append(
                 Scored(
                     dispute_id=view.dispute_id(row),
                     as_of=int(view.spine.as_of[row]),
-                    probability=float(probability[row]),
+                    probability=float(computed.probability[row]),
                     interval=(float(low[row]), float(high[row])),
                     margin=float(explained.margin[row]),
                     base_margin=explained.base_margin,
-                    tier=decided_tier(int(ranks[row]), floor_rank, thin=bool(facts.thin[row])),
+                    tier=decided_tier(
+                        int(computed.ranks[row]), int(computed.floor_ranks[row]), thin=bool(facts.thin[row])
+                    ),
                     parts=tuple(
-                        Part(name, value, contributions[n], evidence.of(measures[name], row) if n in shown else ())
-                        for n, (name, value) in enumerate(zip(self._ids, own[row].tolist(), strict=True))
+                        Part(
+                            name, value, contributions[n],
+                            evidence.of(computed.measures[name], row) if n in shown else (),
+                        )
+                        for n, (name, value) in enumerate(zip(self.ids, computed.own[row].tolist(), strict=True))
                     ),
                     floors=floors,
                     thin=bool(facts.thin[row]),
                     violent_family_tie=bool(facts.violent_family_tie[row]),
                     care_rows=frozenset(evidence.ids_in(care, row)) if care.index.size else frozenset(),
-                    cautions=cautions[row],
+                    cautions=computed.cautions[row],
                 )
-            )
+            )  # fmt: skip
         return scored
 
     def _shown(self, contributions: list[float]) -> set[int]:
         """The places of what some role sees as a reason: only their evidence is ever told."""
-        ordered = sorted(zip((-abs(one) for one in contributions), self._ids, range(len(contributions)), strict=True))
+        ordered = sorted(zip((-abs(one) for one in contributions), self.ids, range(len(contributions)), strict=True))
         order = [place for _, _, place in ordered[: MOST_REASONS + self._closed]]
         return {*order[:MOST_REASONS], *[place for place in order if self._open[place]][:MOST_REASONS]}
+
+
+def _floor_ranks(facts: Facts) -> Array:
+    """The rank of the highest floor that holds at each landmark, 0 where none does."""
+    return np.max([(floor.values > 0) * FLOOR_BY_ID[name].rank for name, floor in facts.floors.items()], axis=0)
 
 
 def _own_columns(ids: list[str]) -> list[int]:

@@ -6,14 +6,11 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic_core import to_json
 
 from features.history import History, Spine
 from features.loading import Partition
@@ -21,17 +18,15 @@ from features.manifest import finish_file
 from features.parts import write_count
 from features.spine import lately_open
 from features.view import View
-from serving.assessment import Scored, assessment
+from serving.batch.columns import Columns
 from serving.batch.logged import log_group
 from serving.batch.plan import PARTS, Batch
+from serving.batch.texts import Texts
 from serving.policy import Policy
-from serving.scorer import Scorer
-from training.artifact.points_model import Model
+from serving.scorer import Computed, Scorer
 from training.artifact.store import load_model
 
 CLOSED_DAYS = 90
-ROWS_PER_GROUP = 8_192
-"""Rows that are made and written at a time: explanations are long texts."""
 NESTED = ("model", "floors", "reasons", "cautions", "routing")
 SCHEMA = pa.schema([
     *(pa.field(name, pa.int64() if name == "schema_version" else pa.string(), nullable=False)
@@ -64,13 +59,13 @@ def score_part(batch: Batch, folder: Path, built: Path, number: int) -> ScoredPa
     unfinished = built / "unfinished" / Path(name).name
     tiers: Counter[str] = Counter()
     with pq.ParquetWriter(unfinished, SCHEMA, compression="lz4", use_dictionary=REPEATED) as writer:
-        scorer = _scorer(batch.model_folder, batch.policy.model_dump_json())
-        scored = _scored(scorer, batch, folder)
-        while group := list(islice(scored, ROWS_PER_GROUP)):
+        worker = _worker(batch.model_folder, batch.policy.model_dump_json(), batch.version)
+        for computed in _computed(worker.scorer, batch, folder):
             if batch.log_url is not None:
-                log_group(batch, folder, group, part=number, first=tiers.total())
-            writer.write_table(_table([_record(one, batch, scorer.model) for one in group]))
-            tiers.update(one.tier.value for one in group)
+                log_group(batch, folder, worker.scorer.told(computed), part=number, first=tiers.total())
+            block = Columns(computed, worker.texts, role=batch.role)
+            writer.write_table(table_of(block, batch))
+            tiers.update(tier.value for tier in block.tiers)
     part = ScoredPart(dict(sorted(tiers.items())), {name: finish_file(built, unfinished, name)})
     write_count(built, number, part)
     return part
@@ -83,35 +78,30 @@ def waiting(history: History, *, as_of: int) -> Spine:
     return lately_open(history, known, closed_within_days=CLOSED_DAYS)
 
 
-def _scored(scorer: Scorer, batch: Batch, folder: Path) -> Iterator[Scored]:
-    partition = Partition(folder, with_ids=True)
-    history = partition.history()
-    partition.close()
-    yield from scorer.score_history(history, waiting(history, as_of=batch.as_of))
+@dataclass(frozen=True)
+class _Worker:
+    """What a process keeps from one part to the next."""
+
+    scorer: Scorer
+    texts: Texts
 
 
 @lru_cache(maxsize=1)
-def _scorer(model_folder: Path, policy: str) -> Scorer:
-    """The verified model of a worker, loaded once."""
-    return Scorer(load_model(model_folder), watch=Policy.model_validate_json(policy).watch)
+def _worker(model_folder: Path, policy: str, version: str) -> _Worker:
+    """The verified model of a process, loaded once, and the texts that follow from it."""
+    model, rules = load_model(model_folder), Policy.model_validate_json(policy)
+    return _Worker(Scorer(model, watch=rules.watch), Texts(model, rules, version=version))
 
 
-def _record(scored: Scored, batch: Batch, model: Model) -> dict[str, Any]:
-    return assessment(
-        scored, model, batch.policy, version=batch.version, role=batch.role, scored_at=batch.scored_at,
-        assessment_id=batch.assessment_id(scored.dispute_id),
-    )  # fmt: skip
+def _computed(scorer: Scorer, batch: Batch, folder: Path) -> Iterator[Computed]:
+    partition = Partition(folder, with_ids=True)
+    history = partition.history()
+    partition.close()
+    yield from scorer.compute_history(history, waiting(history, as_of=batch.as_of))
 
 
-def _table(records: list[dict[str, Any]]) -> pa.Table:
-    """Assessments as a table: intervals in two columns, nested fields as JSON text."""
-    columns: dict[str, list[Any]] = {
-        "interval_low": [record["interval"][0] for record in records],
-        "interval_high": [record["interval"][1] for record in records],
-    }
-    for name in SCHEMA.names:
-        if name in NESTED:
-            columns[name] = [to_json(record[name]).decode() for record in records]
-        elif name not in columns:
-            columns[name] = [record[name] for record in records]
+def table_of(block: Columns, batch: Batch) -> pa.Table:
+    """Assessments as a table of the columns of ``SCHEMA``."""
+    ids = [batch.assessment_id(dispute_id) for dispute_id in block.dispute_ids]
+    columns = block.columns(ids, scored_at=batch.scored_at)
     return pa.table([pa.array(columns[field.name], field.type) for field in SCHEMA], schema=SCHEMA)

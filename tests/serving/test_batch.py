@@ -159,11 +159,11 @@ def test_logged_once_though_parts_are_made_again(records, home, tmp_path, monkey
     """The chunk reached the log, the file of its part did not: what a kill in between leaves."""
     from serving.batch import part
 
-    def dies(_records):
+    def dies(_block, _batch):
         raise OSError(5, "killed here")
 
     with monkeypatch.context() as patched:
-        patched.setattr(part, "_table", dies)
+        patched.setattr(part, "table_of", dies)
         with pytest.raises(UserError, match="killed here"):
             score(records, tmp_path / "out", home, logged=True, scored_at=None)
     logged_so_far = entries(home)
