@@ -25,6 +25,7 @@ from training.evaluation.origins import numbers_of
 from training.evaluation.probes import paired_probe, trained_on_shuffled_labels
 from training.evaluation.rankers import evaluate
 from training.evaluation.record import Evaluation, OriginRecord, ReportRecord, RunFacts, SplitFacts
+from training.evaluation.usual_care_record import UsualCareFigure, UsualCareRecord
 from training.evaluation.weekly import WeeklyRows, WeeklyScores, weekly_evaluation
 from training.report.files import pictures_of, render_html, render_model_card, write_report
 from training.report.frequencies import DENOMINATORS
@@ -110,7 +111,13 @@ def _further(judged, splits, seed):
         version="3", digest="cc33", trained_through="2023-01-01T00:00:00Z", measured=both.measured,
         differences=both.differences, moves=moves, marks=(mark,),
     )  # fmt: skip
-    return {"origins": origins, "weekly": weekly, "probes": probes, "champion": champion}
+    risk = numbers.find("observed_over_expected", ranker="lightgbm")
+    care = UsualCareRecord(
+        estimand="usual_care", horizon_days=90, effect_days=182, least_chance=0.05, announced_by=("D07",), n_rows=4321,
+        n_under_support=77, n_censored=123, n_events_censored=5, n_truncated=0, largest_weight=2.5, effective_rows=4100.0,
+        figures=(UsualCareFigure(usual_care=risk, as_observed=risk, ratio=risk.model_copy(update={"value": 1.0625})),),
+    )  # fmt: skip
+    return {"origins": origins, "weekly": weekly, "probes": probes, "champion": champion, "usual_care": care}
 
 
 def _contributions(seed):
@@ -184,6 +191,12 @@ def chinese(record, drawn):
 @pytest.fixture(scope="module")
 def card(record):
     return render_model_card(record)
+
+
+def test_risk_under_usual_care_stands_beside_what_was_observed(page, chinese):
+    for words in ("Risk under usual care", "4,321", "1.06"):
+        assert words in text_of(page)
+    assert "常规照护下的风险" in text_of(chinese)
 
 
 def text_of(page):

@@ -1,4 +1,4 @@
-"""In words and tables: origins, weekly lists, lead time, churn, decision curve, probes, and the champion."""
+"""In words and tables: origins, weekly lists, lead time, churn, decision curve, usual care, probes, the champion."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from training.evaluation.measured import Measured
 from training.evaluation.metrics import at_capacity
 from training.evaluation.probe_record import Probe
 from training.evaluation.record import DecisionPoint, Evaluation, ReportRecord
+from training.evaluation.usual_care_record import UsualCareRecord
 from training.evaluation.weekly_record import Weekly
 from training.report.audit_view import channel_name
 from training.report.language import Tongue
@@ -47,6 +48,7 @@ class FurtherView:
     lead_times: Rows
     churn: Rows
     decisions: Rows
+    usual_care: Rows
     probes: Rows
     probes_further: Rows
     champion: tuple[str, ...]
@@ -66,6 +68,7 @@ def further_view(record: ReportRecord, say: Tongue) -> FurtherView:
         lead_times=() if weekly is None else tuple(_lead_times(weekly, say)),
         churn=() if weekly is None else tuple(_churn(weekly, say)),
         decisions=tuple(_decisions(record.evaluation, say)),
+        usual_care=() if record.usual_care is None else tuple(_usual_care(record.usual_care, say)),
         probes=tuple(_probe(probe, say) for probe in record.probes),
         probes_further=tuple(row for probe in record.probes for row in _probe_further(probe, say)),
         champion=() if champion is None else tuple(_champion(champion, record, say)),
@@ -158,6 +161,16 @@ def _decisions(evaluation: Evaluation, say: Tongue) -> Iterable[tuple[str, ...]]
 
 def _over_points(point: DecisionPoint, say: Tongue) -> str:
     return "" if point.over_points is None else difference_of(point.over_points, say)
+
+
+def _usual_care(care: UsualCareRecord, say: Tongue) -> Iterable[tuple[str, ...]]:
+    for one in care.figures:
+        yield (
+            _name(one.usual_care.name, say),
+            ranker_name(one.usual_care.ranker or "", say),
+            *(_told(item, say) for item in (one.usual_care, one.as_observed, one.ratio)),
+            f"{one.usual_care.n_events:,}",
+        )
 
 
 def _probe_name(probe: Probe, say: Tongue) -> str:
