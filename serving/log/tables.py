@@ -105,6 +105,7 @@ CONTENTS = Table(
     **STRICT,
 )  # fmt: skip
 
+NARROWED_BY = ("tier", "kind", "channel", "area", "assessment_id")
 CASES = Table(
     "cases", METADATA,
     Column("dispute_id", Text, primary_key=True),
@@ -125,9 +126,10 @@ CASES = Table(
     Column("decided_seq", WHOLE),
     Column("decided_urgency", WHOLE),
     Column("decided_until", WHOLE),
-    _some("cases_waiting", "urgency", "due_at", "number", only="waits = 1"),
+    # an order first, then all that one may narrow by: with these no filter, however rare, looks at the rows
+    _some("cases_waiting", "urgency", "due_at", "number", *NARROWED_BY, only="waits = 1"),
+    _some("cases_waiting_by_due", "due_at", "number", *NARROWED_BY, only="waits = 1"),
     _some("cases_waiting_by_area", "area", "urgency", "due_at", "number", only="waits = 1"),
-    _some("cases_waiting_by_due", "due_at", "number", only="waits = 1"),
     _some("cases_waiting_for_care", "care_due_at", only="care_due_at IS NOT NULL"),
     **STRICT,
 )  # fmt: skip

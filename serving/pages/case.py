@@ -150,7 +150,7 @@ def _with_evidence(rows: Sequence[Row], score: Mapping[str, Any]) -> tuple[Row, 
     for reason in (*score["raising"], *score["lowering"]):
         for row in reason["rows"]:
             behind.setdefault(row["anchor"], []).append(reason["indicator"])
-    return tuple(replace(row, evidence_of=tuple(behind.get(row.anchor, ()))) for row in rows)
+    return tuple(replace(row, evidence_of=tuple(behind[row.anchor])) if row.anchor in behind else row for row in rows)
 
 
 def _printed(rows: Sequence[Row]) -> list[str]:

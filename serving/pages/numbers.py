@@ -21,12 +21,12 @@ def cases(probability: float) -> str:
 
 def local(time: str) -> str:
     """A time as the clock on the wall of the reviewer shows it."""
-    return datetime.fromisoformat(time).astimezone(ZONE).strftime("%Y-%m-%d %H:%M")
+    return datetime.fromisoformat(time).astimezone(ZONE).isoformat(" ")[:16]
 
 
 def local_date(time: str) -> str:
     """The day of a time, in the reviewer's zone."""
-    return datetime.fromisoformat(time).astimezone(ZONE).strftime("%Y-%m-%d")
+    return datetime.fromisoformat(time).astimezone(ZONE).isoformat()[:10]
 
 
 def highest_of(tier: Tier) -> int:

@@ -11,9 +11,10 @@ from features.clock import DAY_US
 from serving.desk import Desk
 from serving.log.decision_log import DecisionLog
 from serving.log.tables import CASES, DECISIONS
+from serving.log.waiting import WAITS, in_area
 from serving.pages.counts import LEAST, Stratum, missed_need, share, suppressed
 from serving.pages.draws import AUDITED
-from serving.pages.queue import WAITS, in_area, is_sampled
+from serving.pages.queue import is_sampled
 from serving.policy import Review
 from training.artifact.tiers import Tier
 

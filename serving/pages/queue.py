@@ -1,4 +1,4 @@
-"""The cases that wait, by urgency and deadline, found by a few indexed queries whatever their number."""
+"""A page of the queue: the cases that wait, with a few of the audit's sample mixed in, and what was done with them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from features.clock import DAY_US
 from serving.log.decision_log import DecisionLog
 from serving.log.tables import ASSESSMENTS, CASES, DECISIONS
+from serving.log.waiting import WAITS, Order, WaitingCase, Which, in_area, waiting_cases
 from serving.pages.draws import AUDIT_PLACE, AUDITED, DIGITS, JUDGE_PLACE, audit_probability, threshold
 from serving.policy import Review
 
@@ -17,9 +18,6 @@ A_PAGE = 25
 SAMPLES_A_PAGE = 2
 LOOKED_AT_DAYS = 7
 BLUE_URGENCY = 4
-AREA_DIGITS = 9
-WAITS: sa.ColumnElement[bool] = sa.text("cases.waits = 1")  # type: ignore[assignment]
-"""Written out: with a parameter no planner knows that the partial index may be used."""
 
 
 @dataclass(frozen=True)
@@ -59,27 +57,12 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Waiting:
-    """One case of the queue."""
-
-    assessment_id: str
-    dispute_id: str
-    number: int
-    area: str
-    kind: str
-    channel: str
-    tier: str
-    urgency: int
-    due_at: int
-    is_sampled: bool = False
-
-
-@dataclass(frozen=True)
 class Page:
-    """A page of the queue and the place of the next one, None at the end."""
+    """A page of the queue and the place of the next one, None at the end; ``sampled`` are its cases of the audit."""
 
-    cases: tuple[Waiting, ...]
+    cases: tuple[WaitingCase, ...]
     following: Place | None
+    sampled: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -90,12 +73,6 @@ class Capacity:
     decided: int
 
 
-_FIELDS = (
-    CASES.c.assessment_id, CASES.c.dispute_id, CASES.c.number, CASES.c.area, CASES.c.kind, CASES.c.channel,
-    CASES.c.tier, CASES.c.urgency, CASES.c.due_at,
-)  # fmt: skip
-
-
 def waiting_page(
     log: DecisionLog, filters: Filters, *, within: str, after: Place, now_us: int, review: Review
 ) -> Page:  # fmt: skip
@@ -104,32 +81,32 @@ def waiting_page(
     A few cases of the audit's sample stand among them, at a place that says nothing about their tier.  A filter by tier
     leaves out every case whose tier is not shown yet: it would tell it.
     """
-    where = _where(filters, within=within, now_us=now_us)
-    if where is None:
+    which = _which(filters, within=within, now_us=now_us)
+    if which is None:
         return Page((), None)
     sampled = is_sampled(review)
-    first = sa.and_(*where, sa.not_(sa.or_(sampled, _is_judged(review)) if filters.tier else sampled))
-    with log.database.reading() as connection:
-        rows = connection.execute(
-            sa.select(*_FIELDS).where(first, _after(after))
-            .order_by(CASES.c.urgency, CASES.c.due_at, CASES.c.number).limit(A_PAGE + 1)
-        ).all()  # fmt: skip
-        extra = [] if filters.tier else connection.execute(
-            sa.select(*_FIELDS).where(*where, sampled)
-            .order_by(CASES.c.due_at, CASES.c.number).offset(after.samples).limit(SAMPLES_A_PAGE + 1)
-        ).all()  # fmt: skip
-    here = [Waiting(*row) for row in rows[:A_PAGE]]
-    samples = [Waiting(*row, is_sampled=True) for row in extra[:SAMPLES_A_PAGE]]
+    apart = sa.or_(sampled, _is_judged(review)) if filters.tier else sampled
+    rows = waiting_cases(
+        log.database, which, also=[sa.not_(apart)], after=(after.urgency, after.due_at, after.number), limit=A_PAGE + 1
+    )
+    extra = [] if filters.tier else waiting_cases(
+        log.database, which, also=[sampled], skip=after.samples, limit=SAMPLES_A_PAGE + 1, order=Order.DEADLINE
+    )  # fmt: skip
+    here, samples = rows[:A_PAGE], extra[:SAMPLES_A_PAGE]
     is_more = len(rows) > A_PAGE or len(extra) > SAMPLES_A_PAGE
-    return Page(_mixed(here, samples), _following(after, here, len(samples)) if is_more else None)
+    return Page(
+        _mixed(here, samples),
+        _following(after, here, len(samples)) if is_more else None,
+        frozenset(one.assessment_id for one in samples),
+    )
 
 
-def _following(after: Place, here: Sequence[Waiting], samples: int) -> Place:
+def _following(after: Place, here: Sequence[WaitingCase], samples: int) -> Place:
     last = here[-1] if here else after
     return Place(last.urgency, last.due_at, last.number, after.samples + samples)
 
 
-def _mixed(here: Sequence[Waiting], samples: Sequence[Waiting]) -> tuple[Waiting, ...]:
+def _mixed(here: Sequence[WaitingCase], samples: Sequence[WaitingCase]) -> tuple[WaitingCase, ...]:
     """The samples at places drawn from their own ids, as anything else would be told from their order."""
     mixed = list(here)
     for one in samples:
@@ -159,7 +136,7 @@ class Standing:
     second_look: frozenset[str]
 
 
-def standing(log: DecisionLog, cases: Sequence[Waiting], *, account: str) -> Standing:
+def standing(log: DecisionLog, cases: Sequence[WaitingCase], *, account: str) -> Standing:
     """The standing of the cases of a page for an account: ids of assessments (``manual``: of disputes)."""
     ids, disputes = [one.assessment_id for one in cases], [one.dispute_id for one in cases]
     own = sa.select(DECISIONS.c.assessment_id, DECISIONS.c.account, DECISIONS.c.stage, DECISIONS.c.view).where(
@@ -178,7 +155,7 @@ def standing(log: DecisionLog, cases: Sequence[Waiting], *, account: str) -> Sta
     )
 
 
-def records_of(log: DecisionLog, cases: Sequence[Waiting]) -> dict[str, str]:
+def records_of(log: DecisionLog, cases: Sequence[WaitingCase]) -> dict[str, str]:
     """The stored records of the cases of a page, by assessment id, as JSON text."""
     wanted = sa.select(ASSESSMENTS.c.assessment_id, ASSESSMENTS.c.record).where(
         ASSESSMENTS.c.assessment_id.in_([one.assessment_id for one in cases])
@@ -187,26 +164,14 @@ def records_of(log: DecisionLog, cases: Sequence[Waiting]) -> dict[str, str]:
         return {row.assessment_id: row.record for row in connection.execute(wanted)}
 
 
-def _where(filters: Filters, *, within: str, now_us: int) -> list[sa.ColumnElement[bool]] | None:
-    """The conditions of the filters inside an area; None where nothing can be in both."""
+def _which(filters: Filters, *, within: str, now_us: int) -> Which | None:
+    """What the filters ask for inside an area; None where nothing can be in both."""
     if not (filters.area.startswith(within) or within.startswith(filters.area)):
         return None
-    found = [WAITS, *in_area(CASES.c.area, max(filters.area, within, key=len))]
-    for name in ("kind", "channel", "tier"):
-        if value := getattr(filters, name):
-            found.append(CASES.c[name] == value)
-    return [*found, CASES.c.due_at < now_us] if filters.overdue else found
-
-
-def in_area(column: sa.ColumnElement[str], prefix: str) -> list[sa.ColumnElement[bool]]:
-    """The column begins with a prefix of digits, in a way that an index serves under any collation."""
-    return [column.between(prefix.ljust(AREA_DIGITS, "0"), prefix.ljust(AREA_DIGITS, "9"))] if prefix else []
-
-
-def _after(place: Place) -> sa.ColumnElement[bool]:
-    """The cases after a place."""
-    c = CASES.c
-    return sa.tuple_(c.urgency, c.due_at, c.number) > sa.tuple_(place.urgency, place.due_at, place.number)
+    return Which(
+        max(filters.area, within, key=len), filters.kind or None, filters.channel or None, filters.tier or None,
+        now_us if filters.overdue else None,
+    )  # fmt: skip
 
 
 def _drawn(place: int, share: float) -> sa.ColumnElement[bool]:

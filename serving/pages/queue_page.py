@@ -10,9 +10,10 @@ from features.catalogue import BY_ID
 from features.clock import format_time
 from serving.access import Grant
 from serving.desk import Desk
+from serving.log.waiting import WaitingCase
 from serving.pages.case import JUDGE_FIRST, MANUAL
 from serving.pages.draws import is_judged_first
-from serving.pages.queue import Filters, Place, Standing, Waiting, capacity, records_of, standing, waiting_page
+from serving.pages.queue import Filters, Place, Standing, capacity, records_of, standing, waiting_page
 from serving.wording import sentence
 from training.artifact.floors import BY_ID as FLOOR_BY_ID
 
@@ -67,7 +68,7 @@ def csv_row(case: dict[str, Any]) -> dict[str, Any]:
 
 
 def _case(
-    one: Waiting, record: dict[str, Any], stands: Standing, desk: Desk, *, now_us: int
+    one: WaitingCase, record: dict[str, Any], stands: Standing, desk: Desk, *, now_us: int
 ) -> dict[str, Any]:  # fmt: skip
     hidden = _hidden(one, stands, desk)
     return {
@@ -85,7 +86,7 @@ def _case(
     }
 
 
-def _hidden(one: Waiting, stands: Standing, desk: Desk) -> str | None:
+def _hidden(one: WaitingCase, stands: Standing, desk: Desk) -> str | None:
     if one.dispute_id in stands.manual:
         return MANUAL
     drawn = is_judged_first(one.assessment_id, one.tier, desk.policy.review)

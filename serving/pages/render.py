@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache, partial
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -13,6 +13,7 @@ from serving.pages import codes
 from serving.pages.language import Language
 from serving.pages.numbers import PER, cases, highest_of, local, local_date
 from serving.pages.pictures import bars, scale_picture, timeline_picture
+from serving.pages.row_words import row_words
 from serving.pages.timeline import LATE_DAYS
 from serving.policy import Action
 from training.artifact.tiers import Tier
@@ -40,26 +41,30 @@ class Frame:
 def render(template: str, frame: Frame, /, **values: Any) -> str:
     """The HTML of a template in a language."""
     language = frame.language
-
-    def code(kind: str, value: object) -> Markup:
-        return language.both(codes.message(kind, value))
-
-    def code_plain(kind: str, value: object) -> str:
-        return language.say(codes.message(kind, value))
-
     given = {
         "language": language, "path": frame.path, "csrf": frame.csrf, "account": frame.account, "here": "",
         "synthetic": False, "_": language.both, "say": language.say, "words": language.words, "pick": language.pick,
-        "code": code, "code_plain": code_plain, "signs": codes.TIER_SIGNS, "per": f"{PER:,}",
+        "code": partial(_code, language), "code_plain": partial(_code_plain, language), "signs": codes.TIER_SIGNS, "per": f"{PER:,}",
     }  # fmt: skip
     return _environment().get_template(template).render(given | values)
 
 
+@lru_cache(maxsize=1 << 10)
+def _code(language: Language, kind: str, value: object) -> Markup:
+    return language.both(codes.message(kind, value))
+
+
+@lru_cache(maxsize=1 << 10)
+def _code_plain(language: Language, kind: str, value: object) -> str:
+    return language.say(codes.message(kind, value))
+
+
 def render_case(page: dict[str, Any], frame: Frame) -> str:
     """The HTML of a case's page record."""
-    score = page["score"]
+    score, language = page["score"], frame.language
+    rows = row_words(page, language, code=partial(_code, language), code_plain=partial(_code_plain, language))
     return render(
-        "case.html.j2", frame, page=page, synthetic=page["synthetic"],
+        "case.html.j2", frame, page=page, synthetic=page["synthetic"], rows=rows, correctable=frozenset(page["correctable"]),
         picture=timeline_picture(page["timeline"], as_of=page["as_of"]) if page["timeline"] else None,
         scale=scale_picture(score) if score else None, bars=bars(score) if score else {},
         cases=cases, local=local, local_date=local_date, highest=lambda tier: f"{highest_of(Tier(tier)):,}",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,7 @@ class Row:
 
     def to_record(self) -> dict[str, Any]:
         """The same as a plain record."""
-        return asdict(self) | {"ids": list(self.ids), "evidence_of": list(self.evidence_of)}
+        return vars(self) | {"ids": list(self.ids), "evidence_of": list(self.evidence_of)}
 
 
 def microseconds(value: object) -> int:
@@ -63,7 +64,12 @@ def microseconds(value: object) -> int:
         return NEVER
     if isinstance(value, int):
         return value
-    moment = parse_time(str(value))
+    return _moment(str(value))
+
+
+@lru_cache(maxsize=1 << 13)  # the same few times of a case are asked for by rows, order, duties and merging
+def _moment(text: str) -> int:
+    moment = parse_time(text)
     if isinstance(moment, Rule):
         raise AssertionError("a stored case record holds a time that is none")
     return moment
@@ -89,8 +95,11 @@ def timeline(case: Mapping[str, Any], *, as_of: int, care: bool) -> tuple[Row, .
     rows = [*_dispute_rows(case, as_of), *_priors(case, as_of), *_events(case, as_of, care=care)]
     rows += _answers_owed(case, as_of)
     rows.sort(key=lambda row: (row.occurred_at, row.recorded_at, row.ids))
-    named = [replace(row, anchor=f"row-{place}") for place, row in enumerate(rows, 1)]
-    return tuple(_merged(named))
+    into = _merged(rows)
+    return tuple(
+        replace(row, anchor=f"row-{place + 1}", merged_into=f"row-{into[place] + 1}" if place in into else None)
+        for place, row in enumerate(rows)
+    )
 
 
 def lane_of(type_: str) -> str:
@@ -182,21 +191,21 @@ def _time(value: object) -> str | None:
     return None if value is None else format_time(microseconds(value))
 
 
-def _merged(rows: list[Row]) -> Iterator[Row]:
-    """The rows, each report that repeats another channel's within 48 hours pointing to the first one."""
+def _merged(rows: list[Row]) -> dict[int, int]:
+    """Of each report that repeats another channel's within 48 hours: its place, and that of the first one."""
     conduct = sorted(
-        (row for row in rows if row.lane == "conduct" and row.counts),
-        key=lambda row: (_PLACE[row.type], row.occurred_at, row.ids),
+        (place for place, row in enumerate(rows) if row.lane == "conduct" and row.counts),
+        key=lambda place: (_PLACE[rows[place].type], rows[place].occurred_at, rows[place].ids),
     )
+    if not conduct:
+        return {}
     types, times, channels = (
         np.array(column, np.int64)
         for column in (
-            [_PLACE[row.type] for row in conduct],
-            [microseconds(row.occurred_at) for row in conduct],
-            [CHANNELS.index(row.channel or "") for row in conduct],
+            [_PLACE[rows[place].type] for place in conduct],
+            [microseconds(rows[place].occurred_at) for place in conduct],
+            [CHANNELS.index(rows[place].channel or "") for place in conduct],
         )
     )
-    first = leaders(np.zeros(len(conduct), np.int64), types, times, channels) if conduct else ()
-    into = {row.anchor: conduct[at].anchor for row, at in zip(conduct, first, strict=True) if conduct[at] is not row}
-    for row in rows:
-        yield replace(row, merged_into=into[row.anchor]) if row.anchor in into else row
+    first = leaders(np.zeros(len(conduct), np.int64), types, times, channels)
+    return {place: conduct[at] for place, at in zip(conduct, first, strict=True) if conduct[at] != place}

@@ -56,15 +56,19 @@ def log(request, tmp_path):
     made.close()
 
 
-def walk(log, filters=EVERYTHING, *, within="", review=NONE):
+def pages_of(log, filters=EVERYTHING, *, within="", review=NONE):
     """Every page of the queue, one after the other."""
     place, pages = Place(), []
     while place is not None:
-        page = waiting_page(log, filters, within=within, after=place, now_us=NOW, review=review)
-        pages.append(page.cases)
-        place = page.following and Place.of(page.following.text())
+        pages.append(waiting_page(log, filters, within=within, after=place, now_us=NOW, review=review))
+        place = pages[-1].following and Place.of(pages[-1].following.text())
         assert len(pages) < 400
     return pages
+
+
+def walk(log, filters=EVERYTHING, **more):
+    """The cases of every page."""
+    return [page.cases for page in pages_of(log, filters, **more)]
 
 
 def test_every_case_stands_once_by_urgency_and_deadline(log):
@@ -94,6 +98,24 @@ def test_a_filter_leaves_what_it_names(log, filters, holds):
     assert found == [one for one in everything if holds(one)] and 0 < len(found) < 400
 
 
+@pytest.mark.parametrize(
+    "filters",
+    [Filters(), Filters(kind="labour"), Filters(area="3301"), Filters(area="330106001"), Filters(tier="red", overdue=True)],
+)  # fmt: skip
+def test_a_page_comes_in_order_out_of_an_index(log, filters):
+    """Whatever one filters by, SQLite sorts nothing and reads no table through; without statistics, as nobody makes any."""
+    if not log.database.is_sqlite:
+        pytest.skip("PostgreSQL plans by the sizes that its statistics tell: timed in benchmarks/review.py")
+    asked = []
+    sa.event.listen(
+        log.database.engine, "before_cursor_execute", lambda _c, _k, text, given, *_: asked.append((text, given))
+    )
+    waiting_page(log, filters, within="", after=Place(), now_us=NOW, review=NONE)
+    with log.database.engine.connect() as connection:
+        plan = " ".join(row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked[0][0]}", asked[0][1]))
+    assert "USING INDEX cases_waiting" in plan and "TEMP B-TREE" not in plan
+
+
 def test_nothing_outside_the_area_is_listed_or_counted(log):
     inside = [one for page in walk(log, within="330108") for one in page]
     assert inside and all(one.area.startswith("330108") for one in inside)
@@ -106,14 +128,16 @@ def test_nothing_outside_the_area_is_listed_or_counted(log):
 def test_the_sample_stands_among_the_others_once_and_unmarked(log):
     """Half of blue and a quarter of yellow are drawn: each stands somewhere, two a page, and no other of its tier goes."""
     review = Review(judge_first_share=0, audit_share_blue=0.5, audit_share_yellow=0.25)
-    pages = walk(log, review=review)
-    found = [one for page in pages for one in page]
-    drawn = {one.dispute_id for one in found if is_audited(one.assessment_id, one.tier, review)}
+    pages = pages_of(log, review=review)
+    found = [one for page in pages for one in page.cases]
+    drawn = {one.assessment_id for one in found if is_audited(one.assessment_id, one.tier, review)}
     assert len(found) == 400 == len({one.dispute_id for one in found})
-    assert drawn == {one.dispute_id for one in found if one.is_sampled}
-    assert 40 < len([one for one in found if one.is_sampled]) < 80
-    assert all(1 <= sum(one.is_sampled for one in page) <= 2 for page in pages[:10])
-    places = [number for page in pages[:10] for number, one in enumerate(page) if one.is_sampled]
+    assert drawn == {name for page in pages for name in page.sampled}
+    assert 40 < len(drawn) < 80
+    assert all(1 <= len(page.sampled) <= 2 for page in pages[:10])
+    places = [
+        number for page in pages[:10] for number, one in enumerate(page.cases) if one.assessment_id in page.sampled
+    ]  # fmt: skip
     assert len(set(places)) > 6, "not always at the same place"
 
 
