@@ -1,8 +1,11 @@
 """Kills at random instants under load: what was answered must be in the log, and its chain whole.
 
-The service is started, asked by four clients at once, and killed (SIGKILL, all its processes) after a random time; then
-every answered assessment is looked for in the log.  At the end the whole chain is verified.  Other faults (disk full,
-slow disk, log taken away, clock set back, damaged model) are tests: tests/serving/test_service_faults.py.
+The service is started, asked by four clients at once, and killed (SIGKILL) after a random time; then every answered
+assessment is looked for in the log.  At the end the whole chain is verified.  Every twentieth time it is ``defuse serve``
+with all its processes; the others are the same service forked from a process that has imported everything, as 200 times
+the imports would take an hour (`benchmarks/warm.py`).  ``DEFUSE_BENCH_POSTGRESQL`` names an empty database to log to
+as well.  Other faults (disk full, slow disk, log taken away, clock set back, damaged model) are tests:
+tests/log/test_faults.py, tests/serving/test_service_faults.py, tests/serving/test_life.py.
 """
 
 from __future__ import annotations
@@ -24,44 +27,59 @@ from benchmarks.figure import Figure
 from benchmarks.one_case import case_record
 from benchmarks.running import Running, ask, encoded
 from benchmarks.trained_home import ROOT, trained_home
+from benchmarks.warm import DATABASE_URL, WarmService, WarmStarts
 from features.errors import MissingInput
 from serving.log.decision_log import DecisionLog
 from training.artifact.home import Home
 
-KILLS, A_FEW = 200, 5
+KILLS = {"sqlite": 200, "postgresql": 60}
+A_FEW = 5
+ADDRESS = "DEFUSE_BENCH_POSTGRESQL"
+WHOLE_EVERY = 20
 CLIENTS = 4
 LONGEST_SECONDS = 1.5
 SEED = 6
 
 
 def run(*, quick: bool) -> Iterator[Figure]:
-    """The figures: kills, answers, and what is missing (0 is what must hold)."""
-    rng = random.Random(SEED)
+    """The figures of each database: kills, answers, and what is missing (0 is what must hold)."""
     with tempfile.TemporaryDirectory(prefix="defuse-faults-") as folder:
         work = Path(folder)
         root = work / "own-home"
         shutil.copytree(
-            trained_home(work).root, root, ignore=shutil.ignore_patterns("log.db*", "matrices", "artifacts")
+            trained_home(work).root, root, ignore=shutil.ignore_patterns("log.db*", "matrices", "artifacts", "worlds")
         )
-        home = Home(root)
-        kills = A_FEW if quick else KILLS
-        answered = [_killed(home, work / "service.log", rng.random() * LONGEST_SECONDS) for _ in range(kills)]
-        every = [one for ids in answered for one in ids]
-        missing = _missing(home, every)
-        checked = _verified(home)
-        yield Figure("kill_9/kills", kills, "kills")
-        yield Figure("kill_9/kills_under_load", sum(bool(ids) for ids in answered), "kills after at least one answer")
-        yield Figure("kill_9/answered", len(every), "assessments")
-        yield Figure("kill_9/answered_and_not_in_the_log", missing, "assessments, 0 must hold")
-        yield Figure("kill_9/in_the_log", checked["assessments"], "assessments")
-        yield Figure("kill_9/breaks_of_the_chain", 0 if checked["ok"] else 1, "breaks, 0 must hold")
-        if missing or not checked["ok"]:
-            raise RuntimeError(f"{missing} answered assessments are not in the log; chain: {checked['first_break']}")
+        addresses = {"sqlite": f"sqlite:///{root / 'log.db'}", "postgresql": os.environ.get(ADDRESS)}
+        for name, address in addresses.items():
+            if address is not None:
+                os.environ[DATABASE_URL] = address  # for what is started from here
+                home = Home(root, database_url_setting=address)
+                yield from _kills(name, home, work / "service.log", A_FEW if quick else KILLS[name])
 
 
-def _killed(home: Home, log: Path, seconds: float) -> list[str]:
-    """The ids of all assessments that were answered before a service was killed."""
-    service = Running(home, log)
+def _kills(name: str, home: Home, log: Path, kills: int) -> Iterator[Figure]:
+    rng, warm = random.Random(SEED), WarmStarts(home)
+    answered: list[list[str]] = []
+    for number in range(kills):
+        service = Running(home, log) if number % WHOLE_EVERY == 0 else warm.start(log)
+        answered.append(_killed(service, rng.random() * LONGEST_SECONDS))
+        print(f"benchmarks: {name}, {number + 1} of {kills} kills, {len(answered[-1])} answers", file=sys.stderr)
+    every = [one for ids in answered for one in ids]
+    missing = _missing(home, every)
+    checked = _verified(home)
+    whole = -(-kills // WHOLE_EVERY)
+    yield Figure(f"kill_9/{name}/kills", kills, f"kills, {whole} of the whole process tree, the others of a forked one")
+    yield Figure(f"kill_9/{name}/kills_under_load", sum(map(bool, answered)), "kills after at least one answer")
+    yield Figure(f"kill_9/{name}/answered", len(every), "assessments")
+    yield Figure(f"kill_9/{name}/answered_and_not_in_the_log", missing, "assessments, 0 must hold")
+    yield Figure(f"kill_9/{name}/in_the_log", checked["assessments"], "assessments")
+    yield Figure(f"kill_9/{name}/breaks_of_the_chain", 0 if checked["ok"] else 1, "breaks, 0 must hold")
+    if missing or not checked["ok"]:
+        raise RuntimeError(f"{missing} answered assessments are not in the log; chain: {checked['first_break']}")
+
+
+def _killed(service: Running | WarmService, seconds: float) -> list[str]:
+    """The ids of all assessments that a service answered before it was killed, so many seconds from now."""
     answered: list[str] = []
     over = threading.Event()
 
