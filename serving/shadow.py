@@ -10,7 +10,7 @@ from collections.abc import Callable
 from features.request_model import CaseRecord
 from serving.in_force import Challenger
 from serving.journal import named
-from serving.log.decision_log import ShadowScore
+from serving.log.shadow_rows import ShadowScore
 from serving.metrics import Metrics
 
 MOST_WAITING = 512

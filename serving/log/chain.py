@@ -24,6 +24,7 @@ class Kind(StrEnum):
     BATCH_PART = "batch_part"
     DECISION = "decision"
     ERASURE = "erasure"
+    SHADOW_PART = "shadow_part"
 
 
 @dataclass(frozen=True)

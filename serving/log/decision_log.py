@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -18,24 +17,12 @@ from serving.log.database import Database
 from serving.log.decision_rows import DecisionRows, StoredDecision
 from serving.log.decisions import DecisionRequest, Reviewer
 from serving.log.request_keys import RequestKey
+from serving.log.shadow_rows import ShadowScore, append_shadow_scores
 from serving.log.statements import Statements
 from serving.log.stored import Assessed, StoredAssessment, stored
 from serving.log.tables import ASSESSMENTS, CONTENTS, DECISIONS, ENTRIES, POLICIES
 from serving.log.transaction import Transaction
 from serving.log.writer import ANSWER_SECONDS, PATIENT_SECONDS, Writer
-
-
-@dataclass(frozen=True)
-class ShadowScore:
-    """What a challenger would have said beside one assessment; it holds no content of the case."""
-
-    assessment_id: str
-    model_digest: str
-    model_version: str
-    probability: float
-    margin: float
-    tier: str
-
 
 PART_ROWS = 500
 """So many assessments of a part are prepared at a time, to bound memory."""
@@ -162,9 +149,8 @@ class DecisionLog:
         return self.find_decision(decision) if isinstance(decision, str) else decision
 
     def keep_shadow(self, scores: Sequence[ShadowScore], *, seconds: float = ANSWER_SECONDS) -> None:
-        """Store what a challenger would have said; it is not part of the chain, as nobody was told."""
-        rows = [asdict(score) for score in scores]
-        self.writer.append(lambda transaction: transaction.extend("shadow_scores", rows), seconds=seconds)
+        """Store what a challenger would have said: one entry for all of them."""
+        self.writer.append(lambda transaction: append_shadow_scores(transaction, scores), seconds=seconds)
 
     # --- finding ---------------------------------------------------------------------------------------------------
 

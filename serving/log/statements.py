@@ -36,9 +36,8 @@ class Statements:
         last = sa.select(sa.func.max(ENTRIES.c.seq)).scalar_subquery()
         self.head = self._text(sa.select(ENTRIES.c.seq, ENTRIES.c.hash).where(ENTRIES.c.seq == last))
         self.insert = {
-            table.name: self._text(sa.insert(table)) for table in (ENTRIES, ASSESSMENTS, DECISIONS, CONTENTS)
+            table.name: self._text(sa.insert(table)) for table in (ENTRIES, ASSESSMENTS, DECISIONS, CONTENTS, SHADOW_SCORES)
         }  # fmt: skip
-        self.insert["shadow_scores"] = self._text(insert(SHADOW_SCORES).on_conflict_do_nothing())
         self.insert["cases"] = self._text(_newer_case(insert))
         self.insert["request_keys"] = self._text(_key(insert))
         self.insert["policies"] = self._text(insert(POLICIES).on_conflict_do_nothing(index_elements=["digest"]))

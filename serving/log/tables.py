@@ -9,7 +9,7 @@
 ``cases``          the last assessment of each dispute and whether it waits: follows from the above, kept for speed
 ``shown``          what the pages showed, by digest and role; its content is erased with the case's
 ``request_keys``   idempotency keys until they expire
-``shadow_scores``  what the challenger would have said beside an assessment, append-only, not in the chain: never returned
+``shadow_scores``  what the challenger would have said beside an assessment, append-only: never returned
 ``probe``          one row that is written to find out whether anything can be written
 =================  ====================================================================================================
 
@@ -165,6 +165,9 @@ SHADOW_SCORES = Table(
     Column("probability", FRACTION, nullable=False),
     Column("margin", FRACTION, nullable=False),
     Column("tier", Text, nullable=False),
+    Column("seq", WHOLE, nullable=False),
+    Column("place", WHOLE, nullable=False),
+    Index("shadow_scores_by_entry", "seq", "place", unique=True),
     **STRICT,
 )  # fmt: skip
 
@@ -175,4 +178,4 @@ PROBE = Table(
     **STRICT,
 )  # fmt: skip
 
-APPEND_ONLY = (ENTRIES, ASSESSMENTS, DECISIONS, POLICIES)
+APPEND_ONLY = (ENTRIES, ASSESSMENTS, DECISIONS, POLICIES, SHADOW_SCORES)

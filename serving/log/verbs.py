@@ -45,8 +45,11 @@ def _opened() -> Iterator[tuple[Home, Policy, DecisionLog]]:
 @audit.command("verify")
 @click.option("--anchors", type=FILE, help="Anchors to check against.  [default: the file the policy names]")
 @click.option("--export", "exported", type=FOLDER, help="Check an exported folder instead; needs no log.")
+@click.option(
+    "--workers", type=click.IntRange(min=1), help="Processes.  [default: one a core where there is enough to do]"
+)
 @as_json
-def verify(anchors: Path | None, exported: Path | None, json_output: bool) -> None:
+def verify(anchors: Path | None, exported: Path | None, workers: int | None, json_output: bool) -> None:
     """Check every entry and row of the log.  Exits with 2 at a break, and says where the first one is."""
     if exported is not None:
         from serving.log.export import verify_export  # noqa: PLC0415
@@ -63,7 +66,7 @@ def verify(anchors: Path | None, exported: Path | None, json_output: bool) -> No
     with _opened() as (_home, policy, log), reporting() as report:
         named = anchors or (Path(policy.anchor.file) if policy.anchor.file else None)
         known = read_anchors(named) if named is not None and (anchors or named.exists()) else []
-        result = check(log.database, anchors=known, progress=report)
+        result = check(log.database, anchors=known, progress=report, workers=workers)
     show(result.to_record(), json_output=json_output, text=result.to_text())
     if not result.ok:
         sys.exit(2)
@@ -142,7 +145,7 @@ def backup(out: Path, json_output: bool) -> None:
 
     with _opened() as (_home, _policy, log), reporting() as report:
         copy(log.database, out, progress=report)
-        result = check(Database(f"sqlite:///{out}"), progress=report)
+        result = check(Database(f"sqlite:///{out}"), progress=report, workers=None)
     show({"path": str(out), **result.to_record()}, json_output=json_output, text=f"{out}: {result.to_text()}")
     if not result.ok:
         sys.exit(2)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,14 +11,13 @@ import sqlalchemy as sa
 
 from features.progress import Report
 from serving.log.anchors import Anchor
-from serving.log.chain import START, digest_of, link
+from serving.log.chain import START, digest_of
 from serving.log.database import Database
-from serving.log.tables import ASSESSMENTS, CONTENTS, DECISIONS, ENTRIES, POLICIES, REQUEST_KEYS
+from serving.log.tables import ENTRIES, POLICIES
 from serving.log.verified_cases import check_cases
-from serving.log.verified_rows import Found, Rows
-
-ROWS_AT_ONCE = 1_000
-ENTRIES_A_STEP = 5_000
+from serving.log.verified_chain import Chain, Everything
+from serving.log.verified_rows import UNDECODED, numbers_beyond, undecoded
+from serving.log.verifying import Check, one_moment
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class Verification:
     entries: int = 0
     assessments: int = 0
     decisions: int = 0
+    shadow_scores: int = 0
     erased: int = 0
     anchors: int = 0
     head_hash: str = START
@@ -49,7 +50,7 @@ class Verification:
 
     def to_record(self) -> dict[str, Any]:
         """The same as a plain record."""
-        names = ("entries", "assessments", "decisions", "erased", "anchors", "head_hash", "steps_back")
+        names = ("entries", "assessments", "decisions", "shadow_scores", "erased", "anchors", "head_hash", "steps_back")
         broken = self.first_break
         return {name: getattr(self, name) for name in names} | {
             "ok": self.ok, "first_break": None if broken is None else {"seq": broken.seq, "what": broken.what},
@@ -59,7 +60,7 @@ class Verification:
         """The same for people."""
         counts = (
             f"{self.entries:,} entries, {self.assessments:,} assessments, {self.decisions:,} decisions, "
-            f"{self.erased:,} parts erased by rule; {self.anchors:,} anchors\nhead {self.head_hash}"
+            f"{self.shadow_scores:,} shadow scores, {self.erased:,} parts erased by rule; {self.anchors:,} anchors\nhead {self.head_hash}"
         )
         clock = f"\nthe clock went back {self.steps_back:,} time(s) between entries" if self.steps_back else ""
         if self.first_break is None:
@@ -75,28 +76,32 @@ class Broken(Exception):
         self.found = Break(seq, what)
 
 
-def verify(database: Database, *, anchors: Iterable[Anchor] = (), progress: Report | None = None) -> Verification:
-    """The result of checking one moment of a log: every entry, every row, every anchor.  Raises LogUnavailable.
+def verify(
+    database: Database, *, anchors: Iterable[Anchor] = (), progress: Report | None = None, workers: int | None = 1
+) -> Verification:
+    """The result of checking one moment of a log: every entry, every row, every anchor.
 
-    Found is any change of a stored value, a missing or added row, and, by an anchor, a chain cut off at its end.
+    Found is any change of a stored value, a missing or added row, and, by an anchor, a chain cut off at its end.  The
+    chain is read once, here; the rows that hang on it are checked by so many processes (None: one a core where there is
+    enough to do), which see the same moment.  Raises LogUnavailable, UserError where a process ends early.
     """
     wanted = sorted(anchors, key=lambda anchor: anchor.seq)
     result = Verification()
-    with database.snapshot() as connection:
+    with one_moment(database, workers=workers) as (connection, check):
         try:
             _check_file(connection, database)
-            _check_chain(connection, result, {anchor.seq for anchor in wanted}, progress or (lambda *_: None))
+            _check_all(connection, check, result, {anchor.seq for anchor in wanted}, progress or (lambda *_: None))
             for anchor in wanted:
                 if anchor.seq > 0 and result.seen.get(anchor.seq) != anchor.hash:
                     what = "the chain ends before it" if anchor.seq > result.entries else "its hash is another"
                     raise Broken(anchor.seq, f"an anchor outside names this entry, and {what}")
                 result.anchors += 1
         except Broken as broken:
-            result.first_break = broken.found
-        except (sa.exc.OperationalError, sa.exc.DataError) as error:
-            if not str(error.orig).startswith("Could not decode"):
+            _end_at(connection, result, broken.found)
+        except sa.exc.DBAPIError as error:
+            if not undecoded(error):
                 raise
-            result.first_break = Break(result.entries + 1, "a text at or after this entry is no text any more")
+            result.first_break = Break(result.entries + 1, UNDECODED)
     return result
 
 
@@ -108,49 +113,42 @@ def _check_file(connection: sa.Connection, database: Database) -> None:
             raise Broken(0, "SQLite finds the file damaged: restore it from a backup")
 
 
-def _check_chain(connection: sa.Connection, result: Verification, anchored: set[int], progress: Report) -> None:
-    head = connection.execute(sa.select(sa.func.max(ENTRIES.c.seq))).scalar() or 0
+def _check_all(
+    connection: sa.Connection, check: Check, result: Verification, anchored: set[int], progress: Report
+) -> None:
     policies = _policies(connection)
-    rows = Rows(
-        assessments=_stream(connection, sa.select(ASSESSMENTS).order_by(ASSESSMENTS.c.number)),
-        contents=_stream(connection, sa.select(CONTENTS).order_by(CONTENTS.c.number, CONTENTS.c.part)),
-        decisions=_stream(connection, sa.select(DECISIONS).order_by(DECISIONS.c.seq)),
-        keys=_stream(connection, sa.select(REQUEST_KEYS).order_by(REQUEST_KEYS.c.seq)),
-        policies=policies,
+    head = connection.execute(sa.select(sa.func.max(ENTRIES.c.seq))).scalar() or 0
+    chain, every = Chain(connection, anchored=anchored), Everything()
+    for found in check(chain.pieces(), policies):
+        every.add(found)
+        result.assessments, result.decisions = every.assessments, every.decisions
+        result.shadow_scores = every.shadow_scores
+        if found.fault is not None:
+            raise Broken(*found.fault)
+        progress("verify", min(0.99, chain.seq / head))
+    result.entries, result.head_hash, result.steps_back, result.seen = (
+        chain.seq,
+        chain.hash,
+        chain.steps_back,
+        chain.seen,
     )
-    previous, last_at = START, 0
-    for entry in _stream(connection, sa.select(ENTRIES).order_by(ENTRIES.c.seq)):
-        if entry.seq != result.entries + 1:
-            raise Broken(result.entries + 1, "the entry is missing")
-        _check_entry(entry, previous)
-        fault = rows.fault_of(entry)
-        if fault is not None:
-            raise Broken(entry.seq, fault)
-        previous, result.entries, result.head_hash = entry.hash, entry.seq, entry.hash
-        result.steps_back += entry.at_utc < last_at
-        last_at = entry.at_utc
-        _count(result, rows.found)
-        if entry.seq in anchored:
-            result.seen[entry.seq] = entry.hash
-        if entry.seq % ENTRIES_A_STEP == 0 and entry.seq < head:
-            progress("verify", entry.seq / head)
-    at_end = rows.left_over() or check_cases(connection, rows.found)
+    if chain.fault is not None:
+        raise Broken(*chain.fault)
+    result.erased = len(chain.erased)
+    at_end = numbers_beyond(connection, head) or chain.erasures_fault(every.missing) or check_cases(connection, every)
     if at_end is not None:
-        raise Broken(at_end.seq, at_end.what)
+        raise Broken(*at_end)
     progress("verify", 1.0)
 
 
-def _count(result: Verification, found: Found) -> None:
-    result.assessments, result.decisions, result.erased = found.assessments, found.decisions, found.erased
-
-
-def _check_entry(entry: Any, previous: str) -> None:
-    if entry.previous != previous:
-        raise Broken(entry.seq, "it does not follow the entry before it")
-    if entry.payload_digest != digest_of(entry.payload.encode()):
-        raise Broken(entry.seq, "its payload was changed")
-    if entry.hash != link(entry.seq, entry.at_utc, entry.kind, entry.payload_digest, entry.previous):
-        raise Broken(entry.seq, "its time, kind or hash was changed")
+def _end_at(connection: sa.Connection, result: Verification, found: Break) -> None:
+    """A result that ends before its first break: what was read ahead is not told as checked."""
+    result.first_break = found
+    if 0 < found.seq <= result.entries or (found.seq > 0 and result.entries == 0):
+        last = sa.select(ENTRIES.c.hash).where(ENTRIES.c.seq == found.seq - 1)
+        result.entries = found.seq - 1
+        with suppress(sa.exc.DBAPIError):
+            result.head_hash = connection.execute(last).scalar() or START
 
 
 def _policies(connection: sa.Connection) -> frozenset[str]:
@@ -160,7 +158,3 @@ def _policies(connection: sa.Connection) -> frozenset[str]:
             raise Broken(0, f"a kept policy was changed ({row.digest})")
         found.add(row.digest)
     return frozenset(found)
-
-
-def _stream(connection: sa.Connection, wanted: sa.Select[Any]) -> Iterator[Any]:
-    return iter(connection.execute(wanted, execution_options={"stream_results": True, "yield_per": ROWS_AT_ONCE}))

@@ -9,13 +9,14 @@ import sqlalchemy as sa
 from serving.log.chain import seq_of
 from serving.log.stored import URGENCY
 from serving.log.tables import ASSESSMENTS, CASES
-from serving.log.verified_rows import Fault, Found
+from serving.log.verified_chain import Everything
+from serving.log.verified_rows import Fault, stream
 
 COPIED = ("assessment_id", "dispute_id", "area", "kind", "channel", "tier", "due_at", "as_of", "scored_at", "closed_at",
           "probability")  # fmt: skip
 
 
-def check_cases(connection: sa.Connection, found: Found) -> Fault | None:
+def check_cases(connection: sa.Connection, found: Everything) -> Fault | None:
     """What is wrong with the queue; None where it is what follows from the chain."""
     for wanted, what in (
         (_changed(), "the queue shows something else than its assessment"),
@@ -51,9 +52,9 @@ def _not_last() -> sa.Select[Any]:
     return sa.select(CASES.c.number).where(later)
 
 
-def _wrong_decision(connection: sa.Connection, found: Found) -> Fault | None:
+def _wrong_decision(connection: sa.Connection, found: Everything) -> Fault | None:
     expected = dict(found.settled)
-    for row in connection.execute(sa.select(CASES).where(CASES.c.decided_seq.is_not(None))):
+    for row in stream(connection, sa.select(CASES).where(CASES.c.decided_seq.is_not(None))):
         seq, assessment_id, urgency, until = expected.pop(row.dispute_id, (None, None, None, None))
         if (seq, urgency, until) != (row.decided_seq, row.decided_urgency, row.decided_until):
             return Fault(row.decided_seq, "the queue rests on another decision than the last one")
@@ -65,9 +66,9 @@ def _wrong_decision(connection: sa.Connection, found: Found) -> Fault | None:
     return None
 
 
-def _wrong_care(connection: sa.Connection, found: Found) -> Fault | None:
+def _wrong_care(connection: sa.Connection, found: Everything) -> Fault | None:
     """The care deadline is that of the care content, or null once that was erased."""
-    for row in connection.execute(sa.select(CASES.c.number, CASES.c.care_due_at)):
-        if row.care_due_at != found.care_due.get(row.number):
-            return Fault(seq_of(row.number), "a deadline of the care queue was changed")
+    for number, care_due_at in stream(connection, sa.select(CASES.c.number, CASES.c.care_due_at)):
+        if care_due_at != found.care_due.get(number):
+            return Fault(seq_of(number), "a deadline of the care queue was changed")
     return None

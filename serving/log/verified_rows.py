@@ -1,4 +1,4 @@
-"""The rows that hang on the entries of the chain, checked entry by entry as both are read in order."""
+"""The rows that hang on some entries of the chain, checked as both are read in order."""
 
 from __future__ import annotations
 
@@ -7,182 +7,236 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import sqlalchemy as sa
 from pydantic_core import from_json
 
-from serving.log.chain import Kind, digest_of, digest_of_many, number_of, salted_digest, seq_of
+from serving.log.chain import PLACES, Kind, digest_of, digest_of_many, number_of, salted_digest, seq_of
 from serving.log.content import Part
 from serving.log.decision_rows import COLUMNS as DECISION_COLUMNS
 from serving.log.decision_rows import settlement
-from serving.log.request_keys import sealed_digest
-from serving.log.stored import columns_in
+from serving.log.shadow_rows import ShadowScore
+from serving.log.stored import read_again
+from serving.log.tables import ASSESSMENTS, CONTENTS, DECISIONS, ENTRIES, SHADOW_SCORES
 
 CHANGED = "was changed"
+UNDECODED = "a text at or after this entry is no text any more"
+ROWS_AT_ONCE = 1_000
+NO_CARE_DUE = b',"due_at":null}'
+CODES = {part.value: code for code, part in enumerate(Part)}
+CODE_BITS = 2
 
 
 class Fault(NamedTuple):
-    """A break that shows only at the end: at which entry, and what."""
+    """A break: at which entry, and what."""
 
     seq: int
     what: str
 
 
+class Piece(NamedTuple):
+    """Neighbouring entries, from the first to the last."""
+
+    first: int
+    last: int
+
+
 @dataclass
 class Found:
-    """What the pass has come by so far."""
+    """What a piece holds, up to its first fault."""
 
     assessments: int = 0
     decisions: int = 0
-    erased: int = 0
-    missing: set[tuple[int, str]] = field(default_factory=set)
-    """Contents that are not there, and that no erasure has named yet."""
+    shadow_scores: int = 0
+    missing: list[int] = field(default_factory=list)
+    """Contents that are not there, as ``content_code``: an erasure must name each."""
     care_due: dict[int, int] = field(default_factory=dict)
-    settled: dict[str, tuple[int, str, int, int]] = field(default_factory=dict)
-    """By dispute the decision that settles it: seq, assessment, urgency, until."""
+    settled: dict[str, tuple[int, str, int, int] | None] = field(default_factory=dict)
+    """By dispute the decision that settles it (seq, assessment, urgency, until); None where it was reopened."""
+    fault: Fault | None = None
+
+
+def content_code(number: int, part: str) -> int:
+    """One whole number for a part of the content of a numbered row."""
+    return number << CODE_BITS | CODES[part]
+
+
+def content_named(code: int) -> tuple[int, str]:
+    """The number and the part of a code."""
+    return code >> CODE_BITS, list(CODES)[code & (1 << CODE_BITS) - 1]
+
+
+def check_piece(connection: sa.Connection, piece: Piece, policies: frozenset[str]) -> Found:
+    """What the rows of some entries hold, and the first thing that is wrong with them.
+
+    That the entries themselves follow each other and are what was written is checked by whoever reads the chain.
+    """
+    found, seq = Found(), piece.first
+    wanted = sa.select(ENTRIES.c.seq, ENTRIES.c.kind, ENTRIES.c.payload).where(
+        ENTRIES.c.seq >= piece.first, ENTRIES.c.seq <= piece.last
+    )
+    try:
+        rows = _Rows(connection, piece, policies, found)
+        for seq, kind, payload in stream(connection, wanted.order_by(ENTRIES.c.seq)):
+            what = rows.fault_of(seq, kind, json.loads(payload))
+            if what is not None:
+                found.fault = Fault(seq, what)
+                break
+    except sa.exc.DBAPIError as error:
+        if not undecoded(error):
+            raise
+        found.fault = Fault(seq, UNDECODED)
+    return found
+
+
+def undecoded(error: sa.exc.DBAPIError) -> bool:
+    """Whether a driver could not read a stored text, as its bytes are no UTF-8 any more."""
+    return str(error.orig).startswith("Could not decode")
+
+
+def stream(connection: sa.Connection, wanted: sa.Select[Any]) -> Iterator[Any]:
+    """The rows of a query, so many at a time, whatever their number."""
+    with connection.execute(wanted, execution_options={"stream_results": True, "yield_per": ROWS_AT_ONCE}) as result:
+        yield from result
 
 
 class _Ahead:
-    """Rows in order, taken as far as an entry reaches."""
+    """Rows in the order of their first column, taken as far as it reaches."""
 
-    def __init__(self, rows: Iterator[Any], seq_of_row: Any) -> None:
-        self._rows, self._seq = rows, seq_of_row
+    def __init__(self, rows: Iterator[Any]) -> None:
+        self._rows = rows
         self.next = next(rows, None)
 
-    def of(self, seq: int) -> Iterator[Any]:
-        """The rows of an entry, and of any before it that nobody asked for."""
-        while self.next is not None and self._seq(self.next) <= seq:
-            row, self.next = self.next, next(self._rows, None)
-            yield row
+    def below(self, bound: int) -> list[Any]:
+        """The rows before a number that were not taken yet."""
+        rows, row, found = self._rows, self.next, []
+        while row is not None and row[0] < bound:
+            found.append(row)
+            row = next(rows, None)
+        self.next = row
+        return found
 
-    def next_seq(self) -> int | None:
-        """The entry of the next row."""
-        return None if self.next is None else int(self._seq(self.next))
 
+class _Rows:
+    """All rows of a piece beside its entries."""
 
-class Rows:
-    """All rows beside the entries, in their order."""
+    def __init__(self, connection: sa.Connection, piece: Piece, policies: frozenset[str], found: Found) -> None:
+        self.found, self._policies = found, policies
 
-    def __init__(
-        self, *, assessments: Iterator[Any], contents: Iterator[Any], decisions: Iterator[Any], keys: Iterator[Any],
-        policies: frozenset[str],
-    ) -> None:  # fmt: skip
-        self.found = Found()
-        self._assessments = _Ahead(assessments, lambda row: seq_of(row.number))
-        self._contents = _Ahead(contents, lambda row: seq_of(row.number))
-        self._decisions = _Ahead(decisions, lambda row: row.seq)
-        self._keys = _Ahead(keys, lambda row: row.seq)
-        self._policies = policies
+        def of_numbers(table: sa.Table, *order: str) -> _Ahead:
+            number = table.c.number
+            within = (number >= number_of(piece.first, 0), number < number_of(piece.last + 1, 0))
+            return _Ahead(stream(connection, sa.select(table).where(*within).order_by(*(table.c[o] for o in order))))
 
-    def fault_of(self, entry: Any) -> str | None:
+        def of_entries(table: sa.Table, *columns: str) -> _Ahead:
+            wanted = sa.select(table.c.seq, *(table.c[name] for name in columns))
+            within = (table.c.seq >= piece.first, table.c.seq <= piece.last)
+            order = [table.c[name] for name in ("seq", "place") if name in table.c]
+            return _Ahead(stream(connection, wanted.where(*within).order_by(*order)))
+
+        self._assessments = of_numbers(ASSESSMENTS, "number")
+        self._contents = of_numbers(CONTENTS, "number", "part")
+        self._decisions = of_entries(DECISIONS, *DECISION_COLUMNS)
+        self._shadow_scores = of_entries(SHADOW_SCORES, "place", *ShadowScore.names())
+
+    def fault_of(self, seq: int, kind: str, payload: Mapping[str, Any]) -> str | None:
         """What is wrong with the rows of an entry; None where nothing is."""
-        payload = json.loads(entry.payload)
+        end = (seq + 1) << PLACES
         contents: dict[int, dict[str, Any]] = {}
-        for row in self._contents.of(entry.seq):
-            contents.setdefault(row.number, {})[row.part] = row
-        assessments = list(self._assessments.of(entry.seq))
-        decisions = list(self._decisions.of(entry.seq))
+        for number, part, salt, content in self._contents.below(end):
+            contents.setdefault(number, {})[part] = (salt, content)
         return (
-            self._assessments_fault(entry, payload, assessments, contents)
-            or self._decision_fault(entry, payload, decisions, contents)
+            self._assessments_fault(seq, kind, payload, self._assessments.below(end), contents)
+            or self._decision_fault(seq, kind, payload, self._decisions.below(seq + 1), contents)
             or ("there is content that it does not name" if contents else None)
-            or self._key_fault(entry, payload)
-            or (self._erasure_fault(payload) if entry.kind == Kind.ERASURE else None)
+            or self._shadow_fault(kind, payload, self._shadow_scores.below(seq + 1))
         )
 
-    def left_over(self) -> Fault | None:
-        """Rows that belong to no entry, and contents that are gone without an erasure."""
-        for name in ("assessments", "contents", "decisions", "keys"):
-            seq = getattr(self, f"_{name}").next_seq()
-            if seq is not None:
-                return Fault(seq, f"there are {name} of an entry that does not exist")
-        if self.found.missing:
-            number, part = min(self.found.missing)
-            return Fault(seq_of(number), f"the {part} content is gone, and no erasure names it")
-        return None
-
-    # --- one entry -------------------------------------------------------------------------------------------------
-
     def _assessments_fault(
-        self, entry: Any, payload: Mapping[str, Any], rows: list[Any], contents: dict[int, dict[str, Any]]
+        self, seq: int, kind: str, payload: Mapping[str, Any], rows: list[Any], contents: dict[int, dict[str, Any]]
     ) -> str | None:
-        count = {Kind.ASSESSMENT: 1, Kind.BATCH_PART: payload.get("count")}.get(entry.kind, 0)
-        if [row.number for row in rows] != [number_of(entry.seq, place) for place in range(len(rows))]:
+        count = 1 if kind == Kind.ASSESSMENT else payload["count"] if kind == Kind.BATCH_PART else 0
+        first = seq << PLACES
+        if [row[0] for row in rows] != list(range(first, first + len(rows))):
             return "an assessment stands in a wrong place"
         if len(rows) != count:
             return f"it holds {len(rows):,} assessments, not {count:,}"
         if not rows:
             return None
         digests = [digest_of(row.record.encode()) for row in rows]
-        told = digests[0] if entry.kind == Kind.ASSESSMENT else digest_of_many(digests)
-        if told != payload["digest"] or payload.get("assessment_id", rows[0].assessment_id) != rows[0].assessment_id:
+        told = digests[0] if kind == Kind.ASSESSMENT else digest_of_many(digests)
+        assessment_id = rows[0].assessment_id
+        if told != payload["digest"] or payload.get("assessment_id", assessment_id) != assessment_id:
             return f"an assessment {CHANGED}"
         for row in rows:
-            fault = self._record_fault(row, contents.pop(row.number, {}))
+            fault = self._record_fault(row, contents.pop(row[0], {}))
             if fault is not None:
                 return fault
         self.found.assessments += len(rows)
         return None
 
     def _record_fault(self, row: Any, contents: dict[str, Any]) -> str | None:
-        record = json.loads(row.record)
-        columns = columns_in(record)
-        if any(getattr(row, name) != value for name, value in columns.items()):
+        told = read_again(row.record)
+        if told.columns != row[1:-1]:
             return f"a column beside the record of {row.assessment_id} {CHANGED}"
-        if record["policy"] and record["policy"] not in self._policies:
+        if told.policy and told.policy not in self._policies:
             return f"the policy of {row.assessment_id} is gone"
-        fault = self._contents_fault(row.number, record["contents"], contents)
-        care = contents.get(Part.CARE)
-        if fault is None and care is not None and care.content is not None:
-            due = from_json(care.content).get("due_at")
-            if due is not None:
-                self.found.care_due[row.number] = due
+        fault = self._contents_fault(row[0], told.contents, contents)
+        if fault is None and (care := contents.get(Part.CARE)) is not None:
+            content = care[1]
+            if content is not None and not content.endswith(NO_CARE_DUE):
+                due = from_json(content).get("due_at")
+                if due is not None:
+                    self.found.care_due[row[0]] = due
         return fault
 
     def _contents_fault(self, number: int, named: Mapping[str, str], contents: dict[str, Any]) -> str | None:
         if named.keys() != contents.keys():
             return "content is missing, or there is some that nothing names"
-        for part, row in contents.items():
-            if row.content is None and row.salt is None:
-                self.found.missing.add((number, part))
-            elif row.content is None or row.salt is None or salted_digest(row.salt, row.content) != named[part]:
+        for part, (salt, content) in contents.items():
+            if content is None and salt is None:
+                self.found.missing.append(content_code(number, part))
+            elif content is None or salt is None or salted_digest(salt, content) != named[part]:
                 return f"the {part} content {CHANGED}"
         return None
 
     def _decision_fault(
-        self, entry: Any, payload: Mapping[str, Any], rows: list[Any], contents: dict[int, dict[str, Any]]
+        self, seq: int, kind: str, payload: Mapping[str, Any], rows: list[Any], contents: dict[int, dict[str, Any]]
     ) -> str | None:
-        if len(rows) != (entry.kind == Kind.DECISION):
+        if len(rows) != (kind == Kind.DECISION):
             return "a decision is missing, or there is one too many"
         if not rows:
             return None
-        (row,) = rows
-        if row.seq != entry.seq or any(getattr(row, name) != payload[name] for name in DECISION_COLUMNS):
+        if rows[0] != (seq, *(payload[name] for name in DECISION_COLUMNS)):
             return f"a column of the decision {CHANGED}"
         self.found.decisions += 1
         if payload["stage"] == "decision":
             settled = settlement(payload)
-            if settled is None:
-                self.found.settled.pop(payload["dispute_id"], None)
-            else:
-                self.found.settled[payload["dispute_id"]] = (entry.seq, payload["assessment_id"], *settled)
-        number = number_of(entry.seq, 0)
+            self.found.settled[payload["dispute_id"]] = (
+                None if settled is None else (seq, payload["assessment_id"], *settled)
+            )  # fmt: skip
+        number = number_of(seq, 0)
         named = {} if payload["text"] is None else {Part.TEXT.value: payload["text"]}
         return self._contents_fault(number, named, contents.pop(number, {}))
 
-    def _key_fault(self, entry: Any, payload: Mapping[str, Any]) -> str | None:
-        named = payload.get("request")
-        answered = payload.get("decision_id", payload.get("assessment_id"))
-        for row in self._keys.of(entry.seq):
-            if row.seq != entry.seq or row.answer_id != answered:
-                return "an idempotency key names an answer that is not its own"
-            if sealed_digest(row.salt, row.key_digest, row.body_digest, row.expires_at) != named:
-                return f"an idempotency key {CHANGED}"
+    def _shadow_fault(self, kind: str, payload: Mapping[str, Any], rows: list[Any]) -> str | None:
+        count = payload["count"] if kind == Kind.SHADOW_PART else 0
+        if [row[1] for row in rows] != list(range(count)):
+            return "a shadow score is missing, or there is one too many"
+        if rows and digest_of_many([ShadowScore(*row[2:]).digest for row in rows]) != payload["digest"]:
+            return f"a shadow score {CHANGED}"
+        self.found.shadow_scores += len(rows)
         return None
 
-    def _erasure_fault(self, payload: Mapping[str, Any]) -> str | None:
-        for part, numbers in payload["erased"].items():
-            for number in numbers:
-                if (number, part) not in self.found.missing:
-                    return "content that it erased is there"
-                self.found.missing.discard((number, part))
-                self.found.erased += 1
-        return None
+
+def numbers_beyond(connection: sa.Connection, head: int) -> Fault | None:
+    """Rows of entries that do not exist: behind the last one, or before the first."""
+    numbered = {"assessments": ASSESSMENTS.c.number, "contents": CONTENTS.c.number}
+    in_entries = {"decisions": DECISIONS.c.seq, "shadow scores": SHADOW_SCORES.c.seq}
+    for name, column in (numbered | in_entries).items():
+        low, high = (1, head) if name in in_entries else (number_of(1, 0), number_of(head + 1, 0) - 1)
+        for wanted in (sa.select(sa.func.min(column)), sa.select(sa.func.max(column))):
+            found = connection.execute(wanted).scalar()
+            if found is not None and not low <= found <= high:
+                seq = found if name in in_entries else seq_of(found)
+                return Fault(seq, f"there are {name} of an entry that does not exist")
+    return None

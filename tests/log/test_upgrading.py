@@ -15,7 +15,8 @@ from features.errors import InvalidConfiguration, LogUnusable
 from serving.log import upgrade as upgrading
 from serving.log.database import address_of
 from serving.log.decision_log import DecisionLog
-from serving.log.tables import METADATA
+from serving.log.migrations.versions import v0001_chain as shadow_before
+from serving.log.tables import METADATA, SHADOW_SCORES
 from serving.log.upgrade import HEAD
 from serving.log.verification import verify
 from serving.log.waiting import Which, waiting_cases
@@ -78,6 +79,27 @@ def test_an_upgrade_that_fails_leaves_the_old_log_as_it_was(old_log, monkeypatch
     log = DecisionLog(f"sqlite:///{old_log}")
     assert log.find("a-1")
     log.close()
+
+
+def test_shadow_scores_of_before_become_part_of_the_chain(log, address):
+    """A log of version 0002 with a score that stands in no entry: taken over, and from then on nobody can change it."""
+    kept = {"assessment_id": "a-1", "model_digest": "f" * 64, "model_version": "2", "probability": 0.1, "margin": -2.2,
+            "tier": "blue"}  # fmt: skip
+    log.append([assessed()])
+    with log.database.engine.begin() as connection:
+        connection.execute(sa.text("DROP TABLE shadow_scores"))
+        before = shadow_before.SHADOW_SCORES
+        before.create(connection)
+        connection.execute(sa.insert(before), kept)
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0002'"))
+    DecisionLog(address).close()
+    with log.database.reading() as connection:
+        (row,) = connection.execute(sa.select(SHADOW_SCORES)).mappings()
+    assert dict(row) == kept | {"seq": 2, "place": 0}
+    result = verify(log.database)
+    assert (result.ok, result.entries, result.shadow_scores) == (True, 2, 1)
+    with pytest.raises(sa.exc.DBAPIError, match="append-only"), log.database.engine.begin() as connection:
+        connection.execute(sa.text("DELETE FROM shadow_scores"))
 
 
 def test_a_newer_log_is_refused_and_not_touched(log, address):

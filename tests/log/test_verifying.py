@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from features.errors import InvalidConfiguration, LogUnusable, MissingInput, UserError
+from serving.log import verified_chain
 from serving.log.anchors import Anchor, Anchorer, Anchoring, read_anchors
 from serving.log.backup import backup
 from serving.log.content import Part
@@ -18,6 +19,7 @@ from serving.log.decisions import DecisionRequest, Reviewer
 from serving.log.erasure import contents_of, erase, expired
 from serving.log.export import export, verify_export
 from serving.log.request_keys import request_key
+from serving.log.shadow_rows import ShadowScore
 from serving.log.tables import METADATA, PROBE
 from serving.log.transaction import now_us
 from serving.log.verification import verify
@@ -46,6 +48,8 @@ def fill(log):
     ):
         log.decide(log.find(one.assessment_id), request, REVIEWER)
     erase(log, {Part.CARE: contents_of(log.database, "D11")[Part.CARE]}, by="dpo", reason="asked")
+    scores = [ShadowScore(one.assessment_id, "f" * 64, "2", 0.01, -4.5951, "blue") for one in (first, second)]
+    log.keep_shadow(scores)
     return first, second
 
 
@@ -74,9 +78,32 @@ def unguarded(tmp_path_factory):
 def test_a_full_log_is_whole(full):
     result = verify(full.database)
     assert result.ok, result.first_break
-    assert (result.entries, result.assessments, result.decisions, result.erased) == (8, 7, 3, 1)
+    assert (result.entries, result.assessments, result.decisions, result.erased) == (9, 7, 3, 1)
+    assert result.shadow_scores == 2
     with full.database.reading() as connection:
-        assert result.head_hash == connection.execute(sa.text("SELECT hash FROM entries WHERE seq = 8")).scalar()
+        assert result.head_hash == connection.execute(sa.text("SELECT hash FROM entries WHERE seq = 9")).scalar()
+
+
+def test_processes_see_what_one_sees(full, monkeypatch):
+    """Pieces of two entries, checked by two processes in one moment of the log: nothing differs."""
+    monkeypatch.setattr(verified_chain, "PIECE_ENTRIES", 2)
+    assert verify(full.database, workers=2) == verify(full.database)
+
+
+def test_the_first_of_two_breaks_is_told_whatever_the_pieces(full, monkeypatch):
+    """Row and chain are broken; the chain is read ahead of the rows, and still the earlier break is the one."""
+    with full.database.engine.begin() as connection:
+        for table in ("contents", "entries"):
+            kind = "change" if table == "entries" and not full.database.is_sqlite else "update"
+            connection.exec_driver_sql(
+                f"DROP TRIGGER {table}_no_{kind}" + ("" if full.database.is_sqlite else f" ON {table}")
+            )
+        connection.exec_driver_sql("UPDATE contents SET salt = content WHERE number >= 4 << 20")
+        connection.exec_driver_sql("UPDATE entries SET at_utc = at_utc + 1 WHERE seq = 6")
+    for entries in (1, 2, 5, 1_000):
+        monkeypatch.setattr(verified_chain, "PIECE_ENTRIES", entries)
+        found = verify(full.database)
+        assert (found.first_break.seq, found.entries) == (4, 3)
 
 
 def flipped(value, draw):
@@ -97,10 +124,10 @@ def cells(database):
     with database.reading() as connection:
         for table in METADATA.sorted_tables:
             if table is not PROBE:
-                for row in connection.execute(sa.text(f"SELECT rowid AS place, * FROM {table.name}")).mappings():
+                for row in connection.execute(sa.text(f"SELECT rowid AS row_at, * FROM {table.name}")).mappings():
                     for name, value in row.items():
-                        if value is not None and name != "place":
-                            yield table.name, row["place"], name, value
+                        if value is not None and name != "row_at":
+                            yield table.name, row["row_at"], name, value
 
 
 def test_one_changed_bit_of_any_stored_value_is_found(unguarded):
@@ -136,6 +163,8 @@ def test_one_changed_bit_of_any_stored_value_is_found(unguarded):
     "INSERT INTO decisions SELECT seq + 100, decision_id || 'x', assessment_id, dispute_id, area, at_utc, account, role, stage, view, assessed_tier, tier, tier_in_force, reason_code FROM decisions",
     "INSERT INTO contents VALUES (1, 'case', x'00', x'00')",
     "UPDATE entries SET payload = replace(payload, 'dpo', 'dpa') WHERE kind = 'erasure'",
+    "DELETE FROM shadow_scores WHERE place = 1", "DELETE FROM shadow_scores", "UPDATE shadow_scores SET place = 1 - place + 2",
+    "INSERT INTO shadow_scores VALUES ('a-9', 'f', '2', 0.1, -2.0, 'red', 8, 2)",
 ])  # fmt: skip
 def test_missing_added_and_emptied_rows_are_found(unguarded, tmp_path, statement):
     copy = Database(f"sqlite:///{backup(unguarded, tmp_path / 'copy.db')}")
@@ -290,7 +319,7 @@ def test_an_export_is_checked_without_the_log_and_holds_no_content(full, tmp_pat
     manifest = export(full.database, tmp_path / "out")
     assert verify_export(tmp_path / "out") == manifest
     text = (tmp_path / "out" / "entries.jsonl").read_text("utf-8")
-    assert manifest.entries == 8 and len(text.splitlines()) == 8
+    assert manifest.entries == 9 and len(text.splitlines()) == 9
     for secret in (STATEMENT, "边界", "说明"):
         assert secret not in text
     with pytest.raises(UserError, match="already"):
