@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from features.errors import LogUnavailable, LogUnusable
 from serving.log.database import Database
 
-HEAD = "0003"
+HEAD = "0004"
 """The version of the tables that this code reads and writes: the newest step in ``migrations/versions``."""
 
 BUSY, BUSY_SECONDS = "SQLITE_BUSY", 10.0

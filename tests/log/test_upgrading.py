@@ -82,7 +82,7 @@ def test_an_upgrade_that_fails_leaves_the_old_log_as_it_was(old_log, monkeypatch
 
 
 def test_shadow_scores_of_before_become_part_of_the_chain(log, address):
-    """A log of version 0002 with a score that stands in no entry: taken over, and from then on nobody can change it."""
+    """A log of version 0003 with a score that stands in no entry: taken over, and from then on nobody can change it."""
     kept = {"assessment_id": "a-1", "model_digest": "f" * 64, "model_version": "2", "probability": 0.1, "margin": -2.2,
             "tier": "blue"}  # fmt: skip
     log.append([assessed()])
@@ -91,7 +91,7 @@ def test_shadow_scores_of_before_become_part_of_the_chain(log, address):
         before = shadow_before.SHADOW_SCORES
         before.create(connection)
         connection.execute(sa.insert(before), kept)
-        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0002'"))
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0003'"))
     DecisionLog(address).close()
     with log.database.reading() as connection:
         (row,) = connection.execute(sa.select(SHADOW_SCORES)).mappings()

@@ -14,8 +14,8 @@ from serving.log.shadow_rows import ShadowScore, shadow_rows
 from serving.log.transaction import now_us
 from serving.log.triggers import append_only
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 
 NAME, ASIDE = "shadow_scores", "shadow_scores_before_the_chain"
 ROWS = 1_000
