@@ -3,12 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 DEMO ?=
+CASES ?=
 WORKERS ?= auto
 
-.PHONY: help setup demo test check bench serve docs lock clean
+.PHONY: help setup demo test check bench serve review-cases docs lock clean
 
 help: ## Show what there is
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 setup: $(READY) ## Set up .venv from the locked, hashed requirements
 
@@ -44,6 +45,9 @@ bench: $(READY) ## Run the benchmarks (installs the engines they are measured ag
 
 serve: $(READY) ## Serve the model in force on loopback, without tokens, until Ctrl-C
 	DEFUSE_AUTH=off $(BIN)/defuse serve
+
+review-cases: $(READY) ## Send ten SYNTHETIC sample cases to the service that runs, to be reviewed in a browser
+	$(BIN)/python review_cases.py $(CASES)
 
 docs: $(READY) ## Write the generated pages of the docs again
 	$(BIN)/python docs/generate.py

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 LEAST = 10
@@ -62,27 +62,52 @@ def wilson(part: int, whole: int) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Stratum:
-    """One tier of the random audit: how many cases it has, how many were judged, and how many of these were in need."""
+    """One tier of the random audit: its cases, how many were drawn, how many of these were judged, how many in need."""
 
     cases: int
+    drawn: int
     judged: int
     in_need: int
 
 
-def missed_need(strata: list[Stratum]) -> tuple[float, float, float] | None:
-    """The estimated number of cases in need below the line and its 95% interval; None before enough were judged.
+@dataclass(frozen=True)
+class Missed:
+    """Estimated cases in need below the line: ``total`` with its 95% interval, were the unjudged draws like the judged.
+
+    ``least`` and ``most`` go without that: none of them were in need, or all.  ``least_low`` and ``most_high`` are the
+    outer ends of the 95% intervals of those two.
+    """
+
+    total: float
+    low: float
+    high: float
+    least: float
+    least_low: float
+    most: float
+    most_high: float
+
+
+def missed_need(strata: list[Stratum]) -> Missed | None:
+    """The estimated number of cases in need below the line; None before enough of each tier were judged.
 
     Horvitz and Thompson (1952): each case in need counts 1 / (its probability of being judged), which within a tier is
     judged / cases: drawn with a known probability, and judged as far as reviewers got, taken to be at random within it.
-    The interval adds Wilson's of each tier by the method of Zou and Donner (2008), so that it is honest with no case
-    found as well.
+    The bounds do without the last words (Manski 1989): of the drawn, the unjudged were none or all in need.  Each
+    interval adds Wilson's of the tiers by the method of Zou and Donner (2008), so that it is honest with no case found.
     """
     if any(one.judged < LEAST for one in strata) or not strata:
         return None
+    total, low, high = _added((one.cases, one.in_need, one.judged) for one in strata)
+    least, least_low, _ = _added((one.cases, one.in_need, one.drawn) for one in strata)
+    most, _, most_high = _added((one.cases, one.in_need + one.drawn - one.judged, one.drawn) for one in strata)
+    return Missed(total, low, high, least, least_low, most, most_high)
+
+
+def _added(tiers: Iterable[tuple[int, int, int]]) -> tuple[float, float, float]:
+    """The sum over tiers of cases x part / whole, given as (cases, part, whole), with its 95% interval."""
     parts = [
-        (one.cases * one.in_need / one.judged, *(one.cases * end for end in wilson(one.in_need, one.judged)))
-        for one in strata
-    ]
+        (cases * part / whole, *(cases * end for end in wilson(part, whole))) for cases, part, whole in tiers
+    ]  # fmt: skip
     total = sum(part for part, _, _ in parts)
     below = math.sqrt(sum((part - low) ** 2 for part, low, _ in parts))
     above = math.sqrt(sum((high - part) ** 2 for part, _, high in parts))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -102,29 +103,40 @@ def _overdue_by_unit(log: DecisionLog, *, within: str, now_us: int) -> dict[str,
 
 
 def _missed(log: DecisionLog, review: Review, *, within: str) -> dict[str, Any] | None:
-    """The estimate of need that the tiers missed, from the random audit; per 1,000 cases and in all."""
-    strata = [_stratum(log, tier, review, within=within) for tier in AUDITED]
-    strata = [one for one in strata if one.cases]
+    """The estimate of need that the tiers missed, from the random audit, with what non-response may hide."""
+    strata = [one for one in _strata(log, review, within=within) if one.cases]
     estimate = missed_need(strata)
     if estimate is None:
         return None
-    cases = sum(one.cases for one in strata)
-    total, low, high = (_rounded(end) for end in estimate)
-    return {"cases": cases, "judged": sum(one.judged for one in strata), "total": total, "low": low, "high": high}
+    drawn, judged = sum(one.drawn for one in strata), sum(one.judged for one in strata)
+    return {
+        "cases": sum(one.cases for one in strata), "drawn": drawn, "judged": judged, "response": asdict(share(judged, drawn)),
+    } | {name: _rounded(value) for name, value in asdict(estimate).items()}  # fmt: skip
 
 
-def _stratum(log: DecisionLog, tier: str, review: Review, *, within: str) -> Stratum:
+def _strata(log: DecisionLog, review: Review, *, within: str) -> Iterator[Stratum]:
+    """The audited tiers inside an area; whoever could not say counts as not having judged."""
     c, d = CASES.c, DECISIONS.c
-    mine = (c.tier == tier, *in_area(c.area, within))
+    sampled = is_sampled(review)
+    counted = sa.select(c.tier, sa.func.count(), sa.func.sum(sa.case((sampled, 1), else_=0))).where(
+        c.tier.in_(AUDITED), *in_area(c.area, within)
+    ).group_by(c.tier)  # fmt: skip
     judged = (
-        sa.select(c.assessment_id, sa.func.max(sa.case((d.tier.in_(RAISED[tier]), 1), else_=0)))
+        sa.select(c.tier, c.assessment_id, *(_says(d.tier, tier) for tier in AUDITED))
         .join(DECISIONS, sa.and_(d.assessment_id == c.assessment_id, d.stage == "preliminary", d.tier.is_not(None)))
-        .where(*mine, is_sampled(review)).group_by(c.assessment_id)
+        .where(c.tier.in_(AUDITED), sampled, *in_area(c.area, within)).group_by(c.tier, c.assessment_id)
     )  # fmt: skip
     with log.database.reading() as connection:
-        cases = connection.execute(sa.select(sa.func.count()).select_from(CASES).where(*mine)).scalar_one()
-        needs = [need for _, need in connection.execute(judged)]
-    return Stratum(cases, len(needs), sum(needs))
+        counts = {tier: (int(cases), int(drawn)) for tier, cases, drawn in connection.execute(counted)}
+        views = connection.execute(judged).all()
+    for place, tier in enumerate(AUDITED):
+        needs = [row[2 + place] for row in views if row[0] == tier]
+        yield Stratum(*counts.get(tier, (0, 0)), len(needs), sum(needs))
+
+
+def _says(view: sa.ColumnElement[str | None], tier: str) -> sa.ColumnElement[int]:
+    """1 where an own view of a case says that it needs more than this tier offers."""
+    return sa.func.max(sa.case((view.in_(RAISED[tier]), 1), else_=0))
 
 
 def _rounded(count: float) -> float:

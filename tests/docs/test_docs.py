@@ -143,11 +143,11 @@ def test_every_command_of_the_documents_is_one() -> None:
 
 
 def test_the_make_targets_of_the_documents_are_those_of_the_makefile() -> None:
-    targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE))
     for page in PAGES:
         text = page.read_text("utf-8")
-        told = set(re.findall(r"`make (?:[A-Z]+=\S+ )?([a-z]+)", text))
-        told |= {name for block in blocks(text, "sh") for name in re.findall(r"^make ([a-z]+)", block, re.MULTILINE)}
+        told = set(re.findall(r"`make (?:[A-Z]+=\S+ )?([a-z-]+)", text))
+        told |= {name for block in blocks(text, "sh") for name in re.findall(r"^make ([a-z-]+)", block, re.MULTILINE)}
         assert told <= targets, page.name
     assert {"demo", "test", "check", "bench", "serve", "docs", "clean"} <= targets
     assert all(

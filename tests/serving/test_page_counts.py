@@ -52,18 +52,36 @@ def test_the_interval_is_wilson_s(part, whole):
 
 def test_missed_need_weighs_each_case_by_its_probability():
     """1,000 blue cases of which 50 were judged and 2 in need, 200 yellow, 20 and 5: 2 x 20 + 5 x 10 = 90."""
-    total, low, high = missed_need([Stratum(1_000, 50, 2), Stratum(200, 20, 5)])
-    assert total == pytest.approx(90)
+    told = missed_need([Stratum(1_000, 50, 50, 2), Stratum(200, 20, 20, 5)])
+    assert told.total == pytest.approx(90)
     one_low, one_high = (1_000 * end for end in wilson(2, 50))
     two_low, two_high = (200 * end for end in wilson(5, 20))
-    assert low == pytest.approx(90 - ((40 - one_low) ** 2 + (50 - two_low) ** 2) ** 0.5)
-    assert high == pytest.approx(90 + ((one_high - 40) ** 2 + (two_high - 50) ** 2) ** 0.5)
+    assert told.low == pytest.approx(90 - ((40 - one_low) ** 2 + (50 - two_low) ** 2) ** 0.5)
+    assert told.high == pytest.approx(90 + ((one_high - 40) ** 2 + (two_high - 50) ** 2) ** 0.5)
+    assert (told.least, told.most, told.least_low, told.most_high) == pytest.approx((90, 90, told.low, told.high))
+
+
+def test_who_was_not_judged_may_all_be_in_need_or_none():
+    """1,000 blue cases, 100 drawn, 60 judged, 6 in need; 200 yellow, 50, 40 and 10.
+
+    As if the others were like these: 6 x 1,000/60 + 10 x 200/40 = 150.  None of the others: 6 x 10 + 10 x 4 = 100.
+    All of the 40 and of the 10: 46 x 10 + 20 x 4 = 540.
+    """
+    told = missed_need([Stratum(1_000, 100, 60, 6), Stratum(200, 50, 40, 10)])
+    assert (told.total, told.least, told.most) == pytest.approx((150, 100, 540))
+    lows, highs = (
+        (1_000 * wilson(6, 100)[0], 200 * wilson(10, 50)[0]),
+        (1_000 * wilson(46, 100)[1], 200 * wilson(20, 50)[1]),
+    )
+    assert told.least_low == pytest.approx(100 - ((60 - lows[0]) ** 2 + (40 - lows[1]) ** 2) ** 0.5)
+    assert told.most_high == pytest.approx(540 + ((highs[0] - 460) ** 2 + (highs[1] - 80) ** 2) ** 0.5)
+    assert told.least_low < told.least < told.total < told.most < told.most_high
 
 
 def test_missed_need_is_never_told_to_be_none():
-    total, low, high = missed_need([Stratum(10_000, 100, 0)])
-    assert total == 0 and low == 0 and high > 300, "none in 100 leaves up to 3.7 in 100"
-    assert missed_need([Stratum(10_000, 9, 0)]) is None
+    told = missed_need([Stratum(10_000, 100, 100, 0)])
+    assert told.total == 0 and told.low == 0 and told.high > 300, "none in 100 leaves up to 3.7 in 100"
+    assert missed_need([Stratum(10_000, 100, 9, 0)]) is None
     assert missed_need([]) is None
 
 
@@ -75,7 +93,24 @@ def test_the_interval_of_missed_need_covers_the_truth():
     truth = 20_000 * 0.02 + 3_000 * 0.15
     hits = 0
     for _ in range(400):
-        strata = [Stratum(20_000, 300, int(rng.binomial(300, 0.02))), Stratum(3_000, 150, int(rng.binomial(150, 0.15)))]
-        _, low, high = missed_need(strata)
-        hits += low <= truth <= high
+        strata = [
+            Stratum(20_000, 300, 300, int(rng.binomial(300, 0.02))), Stratum(3_000, 150, 150, int(rng.binomial(150, 0.15))),
+        ]  # fmt: skip
+        told = missed_need(strata)
+        hits += told.low <= truth <= told.high
     assert 0.92 <= hits / 400 <= 0.985
+
+
+def test_the_bounds_hold_the_truth_where_those_in_need_are_judged_less_often():
+    """Of 10% in need only every third is judged, of the others all: the plain interval is wrong, the bounds are not."""
+    import numpy as np
+
+    rng = np.random.default_rng(8)
+    fooled = held = 0
+    for _ in range(100):
+        need = int(rng.binomial(600, 0.10))
+        judged_in_need = int(rng.binomial(need, 1 / 3))
+        told = missed_need([Stratum(20_000, 600, 600 - need + judged_in_need, judged_in_need)])
+        fooled += not told.low <= 2_000 <= told.high
+        held += told.least_low <= 2_000 <= told.most_high
+    assert fooled > 90 and held >= 97

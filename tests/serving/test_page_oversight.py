@@ -5,7 +5,7 @@ import sqlalchemy as sa
 
 from serving.log.tables import CASES, DECISIONS
 from serving.pages.oversight import oversight_page
-from tests.serving.page_client import Reviewing
+from tests.serving.page_client import HTML, Outline, Reviewing
 from tests.serving.test_page_queue import NOW, rows
 
 
@@ -66,3 +66,26 @@ def test_missed_need_and_overdue_units_come_from_the_cases(reviewing):
     late = [row for row in cases if row["due_at"] < NOW and row["tier"] != "blue"]
     assert page["overdue"]["total"] == len(late)
     assert sum(one["cases"] for one in page["overdue"]["units"]) == len(late)
+
+
+def test_missed_need_says_who_was_not_judged_and_what_they_may_hide(reviewing):
+    """80 blue cases, all drawn: 40 judged, 10 of them in need; yellow has none.  20, or 10 to 50 whatever the others."""
+    cases = [row for row in rows(400) if row["tier"] == "blue"]
+    judged = [
+        row
+        | {"assessment_id": one["assessment_id"], "assessed_tier": "blue", "tier": "yellow" if place < 10 else "blue"}
+        for place, (one, row) in enumerate(zip(cases[:40], decisions(40, stage="preliminary", view=None), strict=True))
+    ]
+    cannot_say = decisions(
+        1, first=100, stage="preliminary", tier=None, view="cannot_say", assessment_id=cases[60]["assessment_id"]
+    )
+    with reviewing.desk.log.database.engine.begin() as connection:
+        connection.execute(sa.insert(CASES), cases)
+    missed = told(reviewing, judged, cannot_say)["missed_need"]
+    assert (missed["cases"], missed["drawn"], missed["judged"], missed["response"]["share"]) == (80, 80, 40, 0.5)
+    assert (missed["total"], missed["least"], missed["most"]) == (20, 10, 50)
+    assert missed["least_low"] < 10 and missed["low"] < 20 < missed["high"] and missed["most_high"] > 50
+    page = reviewing.by_token("analyst").get("/review/oversight", headers={**HTML, "Cookie": "defuse_language=en"}).text
+    told_on_page = Outline(page).text
+    assert "Of 80 cases drawn, this share was judged: 50%" in told_on_page
+    assert "Without that: 10 cases if none of the others needs more, 50 if all of them do" in told_on_page
