@@ -40,6 +40,7 @@ class CaseFile:
     decisions: Sequence[Mapping[str, Any]] = ()
     beside: Sequence[Mapping[str, Any]] = field(default=())
     awaits_second_look: bool = False
+    looked_yourself: bool = False
     may_decide: bool = True
 
 
@@ -78,6 +79,7 @@ def case_page(file: CaseFile) -> dict[str, Any]:
         "routing": _routing(file),
         "decisions": [dict(one) for one in file.decisions],
         "awaits_second_look": file.awaits_second_look,
+        "looked_yourself": file.looked_yourself,
         "may_decide": file.may_decide,
         "correctable": [] if file.hidden or not file.may_decide else _correctable(rows),
         "beside": [dict(one) for one in file.beside],

@@ -160,12 +160,23 @@ PROBLEMS = {
     415: N_("This form could not be read"), 422: N_("Something is missing"), 429: N_("Too many requests; please wait"),
     500: N_("Something went wrong here"), 503: N_("Not ready; please try again soon"),
 }  # fmt: skip
+FIELDS = {
+    "text": N_("Please say it in your own words: it is needed here."),
+    "text refused_value_shape": N_("No number of an identity card, a telephone or a car may stand in the text."),
+    "tier": N_("Please choose how soon help should be offered."),
+    "reason_code": N_("Please choose why."),
+    "objection": N_("Please choose what the party says."),
+    "row": N_("Please choose a row of this page."),
+    "change": N_("Please choose what is right, and say how this is known."),
+}  # fmt: skip
+"""What is asked for where a form is not filled in: by the field, or by the field and the rule."""
 
 ALL: Mapping[str, Mapping[Any, str]] = {
     "tier": TIERS, "tier_short": TIERS_SHORT, "action": ACTIONS, "lane": LANES, "event": EVENTS,
     "assertion": ASSERTIONS, "channel": CHANNELS, "kind": KINDS, "relation": RELATIONS, "proximity": PROXIMITIES,
     "service": SERVICES, "duty": DUTIES, "owner": OWNERS, "view": VIEWS, "reason": REASON_CODES, "severity": SEVERITIES,
     "soon": SOON, "stage": STAGES, "correction": CORRECTIONS, "problem": PROBLEMS,
+    "field": FIELDS,
 }  # fmt: skip
 
 
@@ -173,3 +184,8 @@ def message(kind: str, code: object) -> str:
     """The message for a code of some kind; the code itself where a deployment brought its own."""
     table: Mapping[Any, str] = ALL[kind]
     return table.get(code, str(code))
+
+
+def of_fault(path: str, rule: object) -> str | None:
+    """The message for a field that is not as it should be; None for one that no form has."""
+    return FIELDS.get(f"{path} {rule}") or FIELDS.get(path)

@@ -19,7 +19,7 @@ from features.errors import UserError
 from serving.access import MAY_DECIDE, demand
 from serving.desk import Desk
 from serving.log.transaction import now_us
-from serving.pages import queue_page, reviewing, shown
+from serving.pages import codes, queue_page, reviewing, shown
 from serving.pages.language import COOKIE as LANGUAGE_COOKIE
 from serving.pages.language import LANGUAGES
 from serving.pages.oversight import oversight_page
@@ -299,8 +299,13 @@ def page_of(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
 
 def _error_page(request: Request, visitor: Visitor, error: Problem | UserError) -> Response:
     problem = error if isinstance(error, Problem) else problem_of(error)
-    frame = frame_of(request, visitor)
-    html = render("error.html.j2", frame, status=problem.status, detail=problem.detail, faults=problem.faults)
+    named = [(codes.of_fault(fault.path, fault.rule), fault) for fault in problem.faults]
+    html = render(
+        "error.html.j2", frame_of(request, visitor), status=problem.status, detail=problem.detail,
+        asked=list(dict.fromkeys(message for message, _ in named if message)),
+        faults=[fault for message, fault in named if not message],
+        back_to=request.path_params.get("assessment_id") if request.method == "POST" else None,
+    )  # fmt: skip
     return _html(html, status=problem.status, headers=problem.headers)
 
 

@@ -44,9 +44,12 @@ class Language:
         """A message in the main language with the other beside it, as HTML.
 
         The message is escaped like its values: it may be a code of a deployment's own, which is nobody's HTML.
+        A value that is words in both languages stands in each in its own.
         """
         texts = {"en": escape(message), "zh": escape(_translated(message, "zh"))}
-        return self._beside({name: text.format(**values) if values else text for name, text in texts.items()})
+        return self._beside(
+            {name: text.format(**_in_language(values, name)) if values else text for name, text in texts.items()}
+        )
 
     def pick(self, words: dict[str, str]) -> str:
         """One of the project's bilingual sentences in the main language, as plain text."""
@@ -62,6 +65,15 @@ class Language:
             return main
         code = CODES[self.beside]
         return Markup('{} <span class="beside" lang="{}">{}</span>').format(main, code, texts[self.beside])
+
+
+def _in_language(values: dict[str, Any], code: str) -> dict[str, Any]:
+    return {name: value[code] if isinstance(value, dict) else value for name, value in values.items()}
+
+
+def in_both(message: str) -> dict[str, str]:
+    """A message in both languages, to stand inside another one."""
+    return {"en": message, "zh": _translated(message, "zh")}
 
 
 LANGUAGES = {

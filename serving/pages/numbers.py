@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from features.catalogue import BY_ID
-from features.indicator import YES_NO
+from features.indicator import YES_NO, Bilingual
 from training.artifact.tiers import CAPACITY, Tier
 
 ZONE = ZoneInfo("Asia/Shanghai")
 PER = 10_000
+ON_A_LOG_SCALE = {
+    "A05": (math.expm1, Bilingual("yearly incomes", "倍年收入")),
+    "E02": (math.exp, Bilingual("times as often as before", "倍于此前")),
+    "E06": (math.expm1, Bilingual("days", "天")),
+}
+"""Indicators that the model reads as logarithms: how a person reads them, and in what."""
 
 
 def cases(probability: float) -> str:
@@ -44,5 +51,9 @@ def value_words(indicator: str, value: float | str | None) -> dict[str, str]:
         return {"en": chosen.en, "zh": chosen.zh}
     if declared.unit == YES_NO:
         return {"en": "yes", "zh": "是"} if value > 0 else {"en": "no", "zh": "否"}
+    unit = declared.unit
+    if indicator in ON_A_LOG_SCALE:
+        undone, unit = ON_A_LOG_SCALE[indicator]
+        value = round(undone(value), 1)
     number = f"{value:.0f}" if value == int(value) else f"{value:.1f}"
-    return {"en": f"{number} ({declared.unit.en})", "zh": f"{number}({declared.unit.zh})"}
+    return {"en": f"{number} ({unit.en})", "zh": f"{number}({unit.zh})"}

@@ -13,6 +13,7 @@ from serving.desk import Desk
 from serving.log.waiting import WaitingCase
 from serving.pages.case import JUDGE_FIRST, MANUAL
 from serving.pages.draws import is_judged_first
+from serving.pages.numbers import ON_A_LOG_SCALE
 from serving.pages.queue import Filters, Place, Standing, capacity, records_of, standing, waiting_page
 from serving.wording import sentence
 from training.artifact.floors import BY_ID as FLOOR_BY_ID
@@ -94,17 +95,20 @@ def _hidden(one: WaitingCase, stands: Standing, desk: Desk) -> str | None:
 
 
 def _why(scored: dict[str, Any]) -> dict[str, str]:
-    """The one line: the floor that holds, else what raises the score most among what everybody may see."""
+    """The one line: the floor that holds, else what raises the score most among what everybody may see.
+
+    What is told as a logarithm comes last: it is no plain word.
+    """
     floors = sorted((FLOOR_BY_ID[name] for name, _ in scored["floors"]), key=lambda floor: -floor.rank)
     if floors:
         return {"en": floors[0].rule.en, "zh": floors[0].rule.zh}
     raising = [
-        (contribution, name, value) for name, value, contribution, _ in scored["parts"]
+        (name not in ON_A_LOG_SCALE, contribution, name, value) for name, value, contribution, _ in scored["parts"]
         if contribution is not None and contribution > 0 and value is not None and value > 0
     ]  # fmt: skip
     if not raising:
         return {"en": "No reason stands out", "zh": "没有突出的理由"}
-    _, name, value = max(raising)
+    _, _, name, value = max(raising)
     words = sentence(BY_ID[name], value)
     return {"en": words.en, "zh": words.zh}
 

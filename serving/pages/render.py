@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from serving.pages import codes
-from serving.pages.language import Language
+from serving.pages.language import Language, in_both
 from serving.pages.numbers import PER, cases, highest_of, local, local_date
 from serving.pages.pictures import bars, scale_picture, timeline_picture
 from serving.pages.row_words import row_words
@@ -68,7 +68,7 @@ def render_case(page: dict[str, Any], frame: Frame) -> str:
         picture=timeline_picture(page["timeline"], as_of=page["as_of"]) if page["timeline"] else None,
         scale=scale_picture(score) if score else None, bars=bars(score) if score else {},
         cases=cases, local=local, local_date=local_date, highest=lambda tier: f"{highest_of(Tier(tier)):,}",
-        late_days=LATE_DAYS, reason_codes=list(codes.REASON_CODES), actions=[action.value for action in Action],
+        late_days=LATE_DAYS, owner=in_both(codes.message("owner", page["routing"].get("owner_rank", ""))), reason_codes=list(codes.REASON_CODES), actions=[action.value for action in Action],
     )  # fmt: skip
 
 

@@ -53,6 +53,7 @@ def open_case(desk: Desk, assessment_id: str, grant: Grant) -> Opened:
             decisions=_told(all_decisions, hidden=hidden),
             beside=_beside(desk, told, hidden=hidden),
             awaits_second_look=hidden is None and _awaits_second_look(own),
+            looked_yourself=hidden is None and _looked_last(own) == grant.account_id,
             may_decide=grant.role in MAY_DECIDE,
         )
     )
@@ -83,6 +84,12 @@ def is_refusal(decision: StoredDecision) -> bool:
 def _awaits_second_look(decisions: Sequence[StoredDecision]) -> bool:
     made = [one for one in decisions if one.record["stage"] == "decision"]
     return bool(made) and made[-1].record["second_look"] == "due"
+
+
+def _looked_last(decisions: Sequence[StoredDecision]) -> str | None:
+    """The account of the last decision."""
+    made = [str(one.record["account"]) for one in decisions if one.record["stage"] == "decision"]
+    return made[-1] if made else None
 
 
 def _told(decisions: Sequence[StoredDecision], *, hidden: str | None) -> list[dict[str, Any]]:
@@ -134,6 +141,8 @@ def record_decision(
         raise Problem(409, "put down your own view first")
     if opened.hidden == MANUAL and not text:
         raise _missing("text", "on the manual path every decision has its reason in words")
+    if reason_code == "other" and not text:
+        raise _missing("text", "another reason is written down")
     assessed = opened.stored.record["scored"]["tier"]
     said = _said(tier)
     view = said.get("view") or ("agree" if tier == assessed else "disagree")

@@ -19,7 +19,8 @@ class RowWords:
     """One row as it stands on the page.  ``event`` is HTML, everything else plain text.
 
     ``known_later`` says how many days after it occurred we came to know it, where that is late; ``details`` what the
-    record says beside the type; ``apart`` why it does not count; ``same_as`` the number of the first report of the same.
+    record says beside the type; ``apart`` why it does not count; ``same_as`` the number of the first report of the same,
+    ``corrected`` when it got the version that stands here.
     """
 
     anchor: str
@@ -36,7 +37,7 @@ class RowWords:
     channel: str
     apart: str
     same_as: str
-    is_corrected: bool
+    corrected: str
     narrative: str
     id: str
 
@@ -60,7 +61,7 @@ def row_words(page: Mapping[str, Any], language: Language, *, code: Coded, code_
             channel=code_plain("channel", row["channel"]) if row["channel"] else "",
             apart="" if row["counts"] else code_plain("assertion", row["assertion"]),
             same_as=_number(row["merged_into"]) if row["merged_into"] else "",
-            is_corrected=row["is_corrected"],
+            corrected=local(row["corrected_at"]) if row["corrected_at"] else "",
             narrative=row["narrative"] or "",
             id=row["ids"][0],
         )

@@ -26,6 +26,7 @@ _PLACE = {type_: place for place, type_ in enumerate(CONDUCT_TYPES)}
 class Row:
     """One visible row: when it occurred, when we knew it, what it is, and whether it counts.
 
+    ``corrected_at`` is when its last version was recorded, where that is not its first.
     ``ids`` are the record's own ids (several where one overdue answer stands for many petitions), ``anchor`` its place
     on the page, ``days_late`` how long after it occurred it was recorded, ``counts`` whether an indicator may read it,
     ``merged_into`` the anchor of the first report of the same conduct through another channel.
@@ -49,7 +50,7 @@ class Row:
     scheduled_at: str | None = None
     service: str | None = None
     narrative: str | None = None
-    is_corrected: bool = False
+    corrected_at: str | None = None
     merged_into: str | None = None
     evidence_of: tuple[str, ...] = field(default=())
 
@@ -75,8 +76,8 @@ def _moment(text: str) -> int:
     return moment
 
 
-def visible_rows(rows: Iterable[RawRow], *, row_id: str, as_of: int) -> Iterator[tuple[RawRow, bool]]:
-    """The last version of each row recorded before ``as_of``, and whether it replaced an earlier one."""
+def visible_rows(rows: Iterable[RawRow], *, row_id: str, as_of: int) -> Iterator[tuple[RawRow, RawRow]]:
+    """The last version of each row recorded before ``as_of``, and the first one, which may be the same."""
     versions: dict[str, list[RawRow]] = {}
     for row in rows:
         if microseconds(row["recorded_at"]) < as_of:
@@ -84,7 +85,7 @@ def visible_rows(rows: Iterable[RawRow], *, row_id: str, as_of: int) -> Iterator
     for group in versions.values():
         last = max(group, key=lambda row: microseconds(row["recorded_at"]))
         if not last.get("withdrawn"):
-            yield last, len(group) > 1
+            yield last, min(group, key=lambda row: microseconds(row["recorded_at"]))
 
 
 def timeline(case: Mapping[str, Any], *, as_of: int, care: bool) -> tuple[Row, ...]:
@@ -112,7 +113,7 @@ def lane_of(type_: str) -> str:
 
 
 def _events(case: Mapping[str, Any], as_of: int, *, care: bool) -> Iterator[Row]:
-    for event, is_corrected in visible_rows(case["events"], row_id="event_id", as_of=as_of):
+    for event, first in visible_rows(case["events"], row_id="event_id", as_of=as_of):
         if event["type"] == NEVER_SEVERE and not care:
             continue
         lane, assertion = lane_of(event["type"]), event.get("assertion") or "affirmed"
@@ -121,16 +122,16 @@ def _events(case: Mapping[str, Any], as_of: int, *, care: bool) -> Iterator[Row]
             severity=None if event["type"] == NEVER_SEVERE else event.get("severity"), specifics=event.get("specifics"),
             alcohol=bool(event.get("alcohol")), service=event.get("service"), narrative=event.get("narrative"),
             due_at=_time(event.get("due_at")), scheduled_at=_time(event.get("scheduled_at")),
-            assertion=assertion, counts=lane != "conduct" or assertion == "affirmed", is_corrected=is_corrected,
-            **_clocks(event["occurred_at"], event["recorded_at"]),
+            assertion=assertion, counts=lane != "conduct" or assertion == "affirmed",
+            **_versioned(event["occurred_at"], event, first),
         )  # fmt: skip
 
 
 def _dispute_rows(case: Mapping[str, Any], as_of: int) -> Iterator[Row]:
-    for dispute, is_corrected in visible_rows(_versions(case), row_id="dispute_id", as_of=as_of):
+    for dispute, first in visible_rows(_versions(case), row_id="dispute_id", as_of=as_of):
         yield Row(
             ids=(dispute["dispute_id"],), lane="handling", type="opened", channel=dispute["channel"],
-            is_corrected=is_corrected, **_clocks(dispute["opened_at"], dispute["recorded_at"]),
+            **_versioned(dispute["opened_at"], dispute, first),
         )  # fmt: skip
 
 
@@ -185,6 +186,17 @@ def _clocks(occurred: object, recorded: object, *, may_be_late: bool = True) -> 
         "occurred_at": format_time(occurred_at), "recorded_at": format_time(recorded_at),
         "days_late": int(days), "is_late": bool(days >= LATE_DAYS),
     }  # fmt: skip
+
+
+def _versioned(occurred: object, last: RawRow, first: RawRow) -> dict[str, Any]:
+    """The clocks of a row that may have been corrected: known since its first version, as it stands since its last.
+
+    A version that moves the event past the time it was first known begins anew.
+    """
+    if first is last:
+        return _clocks(occurred, last["recorded_at"])
+    known = first if microseconds(first["recorded_at"]) >= microseconds(occurred) else last
+    return _clocks(occurred, known["recorded_at"]) | {"corrected_at": _time(last["recorded_at"])}
 
 
 def _time(value: object) -> str | None:

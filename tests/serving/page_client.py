@@ -1,7 +1,13 @@
 """The pages as a browser sees them, in this process: their text, their forms, their session."""
 
 import re
+import socket
+import threading
+import time
+from contextlib import contextmanager
 from html.parser import HTMLParser
+
+import uvicorn
 
 from serving.access import Door, Role, create_token
 from serving.app import make_app
@@ -85,6 +91,23 @@ class Reviewing:
         for client in self.clients:
             client.close()
         self.desk.close()
+
+
+@contextmanager
+def on_a_port(app):
+    """The address of an app that listens on a port of loopback while the block lasts."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", ws="none", lifespan="off"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    until = time.monotonic() + 30
+    while not server.started and time.monotonic() < until:
+        time.sleep(0.05)
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join(10)
 
 
 def csrf(page):

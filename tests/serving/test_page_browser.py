@@ -6,18 +6,14 @@ Debian's Chromium drives them; where there is none the tests are skipped, and co
 
 import os
 import shutil
-import socket
-import threading
-import time
 from pathlib import Path
 
 import pytest
-import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
 from tests.serving.cases import PARTNERS, case
-from tests.serving.page_client import Reviewing, score
+from tests.serving.page_client import Reviewing, on_a_port, score
 from tests.serving.test_page import EVENTS
 
 CHROMIUM = next(
@@ -46,18 +42,8 @@ def served(trained_home, tmp_path_factory):
         for event in record["events"]:
             event["dispute_id"] = dispute
         score(client, record)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(reviewing.app, port=port, log_level="error", ws="none", lifespan="off"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    until = time.monotonic() + 30
-    while not server.started and time.monotonic() < until:
-        time.sleep(0.05)
-    yield reviewing, f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join(10)
+    with on_a_port(reviewing.app) as base:
+        yield reviewing, base
     reviewing.close()
 
 

@@ -42,11 +42,20 @@ def test_a_row_recorded_at_the_very_instant_is_not_there():
 
 
 def test_the_last_version_known_counts_and_is_marked_as_corrected():
+    """It is known since its first version, which is no later than usual; the second says something else since day 4."""
     first = event(1, "weapon", 9, severity=5)
     second = event(1, "physical_contact", 9, severity=3, recorded_at=days_before(4))
     too_late = event(1, "threat", 9, recorded_at=days_before(-1))
     (row,) = [row for row in rows(first, second, too_late) if row.lane == "conduct"]
-    assert (row.type, row.severity, row.is_corrected) == ("physical_contact", 3, True)
+    assert (row.type, row.severity, row.days_late) == ("physical_contact", 3, 0)
+    assert (row.recorded_at, row.corrected_at) == tuple(
+        one["recorded_at"].replace("+00:00", "Z") for one in (first, second)
+    )
+    (plain,) = [row for row in rows(first) if row.lane == "conduct"]
+    assert plain.corrected_at is None and plain.recorded_at == row.recorded_at
+    later = event(1, "physical_contact", 2, recorded_at=days_before(1))
+    (moved,) = [row for row in rows(first, later) if row.lane == "conduct"]
+    assert moved.recorded_at == moved.corrected_at, "nobody knew of it before it occurred"
     withdrawn = event(1, "weapon", 9, withdrawn=True, recorded_at=days_before(4))
     assert not [row for row in rows(first, withdrawn) if row.lane == "conduct"]
 
