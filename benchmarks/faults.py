@@ -3,8 +3,8 @@
 The service is started, asked by four clients at once, and killed (SIGKILL) after a random time; then every answered
 assessment is looked for in the log.  At the end the whole chain is verified.  Every twentieth time it is ``defuse serve``
 with all its processes; the others are the same service forked from a process that has imported everything, as 200 times
-the imports would take an hour (`benchmarks/warm.py`).  ``DEFUSE_BENCH_POSTGRESQL`` names an empty database to log to
-as well.  Other faults (disk full, slow disk, log taken away, clock set back, damaged model) are tests:
+the imports would take an hour (`benchmarks/warm.py`).  After SQLite the same on PostgreSQL where a server can be had
+(`benchmarks/private_postgres.py`).  Other faults (disk full, slow disk, log taken away, clock set back, damaged model) are tests:
 tests/log/test_faults.py, tests/serving/test_service_faults.py, tests/serving/test_life.py.
 """
 
@@ -25,6 +25,7 @@ from typing import Any
 
 from benchmarks.figure import Figure
 from benchmarks.one_case import case_record
+from benchmarks.private_postgres import empty_database
 from benchmarks.running import Running, ask, encoded
 from benchmarks.trained_home import ROOT, trained_home
 from benchmarks.warm import DATABASE_URL, WarmService, WarmStarts
@@ -34,7 +35,6 @@ from training.artifact.home import Home
 
 KILLS = {"sqlite": 200, "postgresql": 60}
 A_FEW = 5
-ADDRESS = "DEFUSE_BENCH_POSTGRESQL"
 WHOLE_EVERY = 20
 CLIENTS = 4
 LONGEST_SECONDS = 1.5
@@ -43,13 +43,13 @@ SEED = 6
 
 def run(*, quick: bool) -> Iterator[Figure]:
     """The figures of each database: kills, answers, and what is missing (0 is what must hold)."""
-    with tempfile.TemporaryDirectory(prefix="defuse-faults-") as folder:
+    with tempfile.TemporaryDirectory(prefix="defuse-faults-") as folder, empty_database() as postgresql:
         work = Path(folder)
         root = work / "own-home"
         shutil.copytree(
             trained_home(work).root, root, ignore=shutil.ignore_patterns("log.db*", "matrices", "artifacts", "worlds")
         )
-        addresses = {"sqlite": f"sqlite:///{root / 'log.db'}", "postgresql": os.environ.get(ADDRESS)}
+        addresses = {"sqlite": f"sqlite:///{root / 'log.db'}", "postgresql": postgresql}
         for name, address in addresses.items():
             if address is not None:
                 os.environ[DATABASE_URL] = address  # for what is started from here

@@ -1,6 +1,6 @@
 """The decision log: one append, the queue over many open cases, and how fast the chain is checked.
 
-SQLite always; PostgreSQL where ``DEFUSE_BENCH_POSTGRESQL`` names an empty database to fill.  The peer of an append is a bare
+On SQLite, and on PostgreSQL where a server can be had (`benchmarks/private_postgres.py`).  The peer of an append is a bare
 commit of as many bytes with the same safety, in the same run.
 """
 
@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks.figure import Figure, median_and_p99
+from benchmarks.private_postgres import empty_database
 from features.catalogue import INDICATORS
 from serving.assessment import Part, Scored
 from serving.log.decision_log import DecisionLog, new_id
@@ -25,6 +26,7 @@ from training.artifact.tiers import Tier
 
 AS_OF = 1_717_200_000_000_000
 PART = 2_000
+CASES = 60_000
 TIERS = (*[Tier.BLUE] * 90, *[Tier.YELLOW] * 6, *[Tier.ORANGE] * 2, Tier.RED, Tier.CONTACT_FIRST)
 ROW = {
     "channel": "grid", "type": "verbal_altercation", "occurred_at": "2024-05-20T08:00:00Z",
@@ -38,15 +40,14 @@ PAGES = {
 
 def run(*, quick: bool) -> Iterator[Figure]:
     """The figures of each database."""
-    with tempfile.TemporaryDirectory() as work:
-        addresses = {"sqlite": f"sqlite:///{work}/log.db"}
-        if "DEFUSE_BENCH_POSTGRESQL" in os.environ:
-            addresses["postgresql"] = os.environ["DEFUSE_BENCH_POSTGRESQL"]
-        for name, address in addresses.items():
+    with tempfile.TemporaryDirectory() as work, empty_database() as postgresql:
+        for name, address in (("sqlite", f"sqlite:///{work}/log.db"), ("postgresql", postgresql)):
+            if address is None:
+                continue
             log = DecisionLog(address)
             bare = _bare_commits(Path(work), rounds=200 if quick else 2_000) if name == "sqlite" else None
             yield from _appends(name, log, rounds=200 if quick else 2_000, bare=bare)
-            yield from _filled(name, log, cases=4_000 if quick else 100_000)
+            yield from _filled(name, log, cases=4_000 if quick else CASES)
             yield from _queue(name, log, rounds=10 if quick else 50)
             yield from _checked(name, log)
             log.close()

@@ -10,10 +10,11 @@ import pwd
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from uuid import uuid4
 import psycopg
 from psycopg import sql
 
+POSTGRES_SETTING = "DEFUSE_BENCH_POSTGRES"
+"""Names an empty database to fill, where it should be another than one's own."""
 UNPRIVILEGED = ("postgres", "nobody")
 SECONDS_TO_START = 30
 QUICK = ("fsync=off", "full_page_writes=off", "shared_buffers=32MB")
@@ -85,6 +88,24 @@ def private_server(*, settings: tuple[str, ...] = ()) -> Iterator[PostgresServer
             yield server
         finally:
             _stop(process)
+
+
+@contextmanager
+def empty_database() -> Iterator[str | None]:
+    """The address of an empty database to measure with: the one that is named, or of a server of one's own.
+
+    None where neither can be had, which is told on stderr.
+    """
+    if given := os.environ.get(POSTGRES_SETTING):
+        yield given
+        return
+    with ExitStack() as stack:
+        try:
+            address = stack.enter_context(private_server()).new_database()
+        except NoServer as reason:
+            print(f"benchmarks: {reason}", file=sys.stderr)
+            address = None
+        yield address
 
 
 def server_binaries() -> Path | None:
