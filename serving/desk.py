@@ -22,6 +22,7 @@ from serving.log.stored import Assessed, StoredAssessment
 from serving.metrics import Metrics
 from serving.policy import Policy
 from serving.shadow import Shadow
+from serving.showing import demand_judged, demand_shown, hidden_from
 from training.artifact.home import Home
 from training.artifact.points_model import Model
 from training.artifact.standing import load_points
@@ -147,7 +148,7 @@ class Desk:
     def _first_answer(self, first: str | KeyReused, grant: Grant) -> dict[str, Any]:
         if isinstance(first, KeyReused):
             raise first
-        return self.find(first, grant)
+        return self.view(self.found(first, grant), grant)
 
     def _assess(
         self, in_force: InForce, body: bytes | dict[str, Any], grant: Grant, *, most_faults: int = FAULTS_KEPT
@@ -176,10 +177,16 @@ class Desk:
     def find(self, assessment_id: str, grant: Grant) -> dict[str, Any]:
         """A stored assessment as the grant's role may see it.
 
-        Raises MissingInput for an unknown id, Problem 403 outside the grant.
+        Raises MissingInput for an unknown id, Problem 403 outside the grant or while its score does not show.
         """
         found = self.found(assessment_id, grant)
+        demand_shown(self.hidden(found, grant))
         return self.view(found, grant)
+
+    def hidden(self, found: StoredAssessment, grant: Grant) -> str | None:
+        """Why the score of an assessment must not show to a grant; None where it may."""
+        decisions = self.log.decisions_of(str(found.record["scored"]["dispute_id"]))
+        return hidden_from(grant, found, decisions, self.policy_of(found).review)
 
     def view(self, found: StoredAssessment, grant: Grant) -> dict[str, Any]:
         """An assessment that was found already, as the grant's role may see it."""
@@ -210,13 +217,16 @@ class Desk:
         """The stored decision of a reviewer about an assessment.
 
         Raises MissingInput for an unknown id, InvalidRecords for what is no decision or breaks a rule, KeyReused,
-        LogUnavailable, Problem 403 outside the grant.
+        LogUnavailable, Problem 403 outside the grant or before an own view that is owed.
         """
         demand(grant, MAY_DECIDE)
         assessment = self.found(assessment_id, grant)
         request = None if key is None else self._request_key(key, grant, body)
         reviewer = Reviewer(grant.account_id, grant.role.value)
-        return self.log.decide(assessment, read_decision(body), reviewer, key=request).answer()
+        decision = read_decision(body)
+        if decision.stage == "decision" and (hidden := self.hidden(assessment, grant)) is not None:
+            demand_judged(hidden, decision.text)
+        return self.log.decide(assessment, decision, reviewer, key=request).answer()
 
     def _view(self, entry: Assessed | StoredAssessment, model: Model, policy: Policy, grant: Grant) -> dict[str, Any]:
         erased = entry.erased if isinstance(entry, StoredAssessment) else frozenset()

@@ -16,7 +16,7 @@ from features.request_model import case_schema
 from serving import answers
 from serving.limits import BATCH_CASES
 from serving.log.decisions import DecisionRequest
-from serving.openapi_words import ABOUT, CASE, CURL, DECIDE, DECISION, PYTHON, RETRY, UPDATE
+from serving.openapi_words import ABOUT, CASE, CURL, DECIDE, DECISION, HIDDEN, PYTHON, RETRY, UPDATE
 from serving.permissions import permission
 from serving.problems import TITLES
 
@@ -67,7 +67,7 @@ OPERATIONS = (
     ),
     Operation(
         "/v1/assessments/{assessment_id}", "get", "find", "A stored assessment, as your role may see it",
-        gives="Assessment", errors=(404, 503),
+        gives="Assessment", errors=(404, 503), description=HIDDEN,
     ),
     Operation(
         "/v1/assessments/{assessment_id}/decisions", "post", "decide", "Record what a reviewer makes of an assessment",

@@ -60,6 +60,11 @@ words. A red case stays red until a second account comes to the same outcome. To
 kept, the last one counts. `stage` `preliminary` records the reviewer's own view before the score is shown; `objection` \
 that a party refuses the machine's ranking. The text may hold no ID, phone or plate number."""
 
+HIDDEN = """\
+The same rule as on the page. A random share of cases is judged before the score shows: to a reviewer it is 403 with the rule \
+`judge_first` until a decision of the stage `preliminary` was sent. Where a party refused the machine's ranking it is 403 with \
+the rule `manual` for everybody: decide from the record."""
+
 ABOUT = """\
 Scores dispute cases, never people: the risk that one dispute leads to serious violence within 90 days, with every reason \
 and the rows behind it, so that mediation, legal aid, psychological and material help reach that case sooner. No answer \
@@ -74,7 +79,7 @@ rule, and never hold a value of the request.
 | status | what happened | send it again? |
 | --- | --- | --- |
 | 400, 422 | the body is not JSON, or breaks the contract | no: mend the record by its `errors` |
-| 401, 403 | no valid token, or not for this role or area | no: get another token |
+| 401, 403 | no valid token, or not for this role or area; or the score does not show yet, as `errors` says | no: get another token, or judge first |
 | 404, 405, 413, 415 | no such thing, wrong method, too large, wrong media type | no |
 | 409 | this `Idempotency-Key` came before with another body | with a new key |
 | 408 | the body did not come within 10 s (a batch: 60 s) | yes, on a better line |

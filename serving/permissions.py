@@ -48,7 +48,10 @@ PERMISSIONS = (
 )
 """The routes for machines; those of the reviewer's pages are for who may read cases, and stand with the pages."""
 
+UNTIL_JUDGED = frozenset({Role.ROUTER})
+
 FIELDS = (
+    FieldPermission("assessment", UNTIL_JUDGED, "the stored assessment of a case that is judged first, before the reviewer's own view is recorded; on the manual path nobody reads it: 403"),
     FieldPermission("reasons[B12]", CARE_ALONE, "a recorded statement of wanting to die, as a reason; for others it is part of `other_contribution`"),
     FieldPermission("floors[F3]", CARE_ALONE, "the floor that follows from it, with its offer and its deadline"),
     FieldPermission("evidence", CARE_ALONE, "ids of such statements, in the evidence of whatever reads them"),

@@ -13,6 +13,7 @@ from serving.assessment import CARE_ROLES
 from serving.pages.duties import overdue_duties
 from serving.pages.numbers import value_words
 from serving.pages.timeline import Row, facts_of, timeline
+from serving.showing import MANUAL
 from training.artifact.contract import TierCuts
 from training.artifact.tiers import ORDER
 
@@ -20,8 +21,6 @@ PAGE_VERSION = 1
 MOST_EACH_WAY = 5
 PRINTED_ROWS = 10
 """One printed sheet holds so many rows: those behind the reasons first, then the latest; the page holds all."""
-
-JUDGE_FIRST, MANUAL = "judge_first", "manual"
 
 
 @dataclass(frozen=True)

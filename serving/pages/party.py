@@ -7,10 +7,11 @@ from typing import Any
 
 from serving.access import Grant, Role
 from serving.desk import Desk
-from serving.pages.case import JUDGE_FIRST, MANUAL, MOST_EACH_WAY
+from serving.pages.case import MOST_EACH_WAY
 from serving.pages.language import N_
 from serving.pages.reviewing import open_case
 from serving.problems import Problem
+from serving.showing import JUDGE_FIRST, MANUAL
 
 NOT_USED = (
     N_("who the parties are: no name, no number of an identity card or telephone, no address below the township"),

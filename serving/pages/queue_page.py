@@ -11,10 +11,10 @@ from features.clock import format_time
 from serving.access import Grant
 from serving.desk import Desk
 from serving.log.waiting import WaitingCase
-from serving.pages.case import JUDGE_FIRST, MANUAL
 from serving.pages.draws import is_judged_first
 from serving.pages.numbers import ON_A_LOG_SCALE
 from serving.pages.queue import Filters, Place, Standing, capacity, records_of, standing, waiting_page
+from serving.showing import JUDGE_FIRST, MANUAL
 from serving.wording import sentence
 from training.artifact.floors import BY_ID as FLOOR_BY_ID
 

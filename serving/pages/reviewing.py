@@ -13,10 +13,10 @@ from serving.desk import Desk
 from serving.log.decision_rows import StoredDecision
 from serving.log.stored import StoredAssessment
 from serving.log.transaction import now_us
-from serving.pages.case import JUDGE_FIRST, MANUAL, CaseFile, case_page
-from serving.pages.draws import is_judged_first
+from serving.pages.case import CaseFile, case_page
 from serving.pages.timeline import Row, microseconds, timeline
 from serving.problems import Problem
+from serving.showing import JUDGE_FIRST, MANUAL, hidden_from
 
 CHANGES = ("withdrawn", "denied", "hearsay", "affirmed")
 CARE = "care"
@@ -42,7 +42,7 @@ def open_case(desk: Desk, assessment_id: str, grant: Grant) -> Opened:
     told = desk.view(stored, grant)
     all_decisions = desk.log.decisions_of(told["dispute_id"])
     own = [one for one in all_decisions if one.record["assessment_id"] == assessment_id]
-    hidden = hidden_from(grant, stored, all_decisions, desk)
+    hidden = hidden_from(grant, stored, all_decisions, desk.policy_of(stored).review)
     page = case_page(
         CaseFile(
             assessment=told,
@@ -58,27 +58,6 @@ def open_case(desk: Desk, assessment_id: str, grant: Grant) -> Opened:
         )
     )
     return Opened(stored, tuple(own), hidden, page)
-
-
-def hidden_from(
-    grant: Grant, stored: StoredAssessment, decisions: Sequence[StoredDecision], desk: Desk
-) -> str | None:  # fmt: skip
-    """Why the score must not show: a party refused the ranking, or this reviewer has not judged the case yet."""
-    if any(is_refusal(one) for one in decisions):
-        return MANUAL
-    tier = str(stored.record["scored"]["tier"])
-    if grant.role not in MAY_DECIDE or not is_judged_first(stored.assessment_id, tier, desk.policy_of(stored).review):
-        return None
-    mine = [
-        one for one in decisions
-        if one.record["account"] == grant.account_id and one.record["assessment_id"] == stored.assessment_id
-    ]  # fmt: skip
-    return None if any(one.record["stage"] != "objection" for one in mine) else JUDGE_FIRST
-
-
-def is_refusal(decision: StoredDecision) -> bool:
-    """Whether a decision is the objection that sends a dispute the manual path; contesting a fact alone does not."""
-    return decision.record["stage"] == "objection" and decision.record["reason_code"] is None
 
 
 def _awaits_second_look(decisions: Sequence[StoredDecision]) -> bool:

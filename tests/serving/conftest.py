@@ -39,6 +39,8 @@ for number, as_of in enumerate(sys.argv[3:]):
 """
 GUARD = ROOT / "tests" / "functional" / "offline_guard"
 READY_SECONDS = 120
+NOTHING_IS_JUDGED_FIRST = "[review]\njudge_first_share = 0\naudit_share_blue = 0\naudit_share_yellow = 0\n"
+"""Or a random share of stored assessments would be held back from reviewers."""
 
 
 def _landmarks(folder):
@@ -110,6 +112,7 @@ def trained_home(tmp_path_factory):
     )  # fmt: skip
     assert (model.booster.feature_importance() > 0).all(), "an indicator without a split can't show a wrong value"
     write_champion(home.root, {"version": "1", "digest": model.digest})
+    (home.root / "policy.toml").write_text(NOTHING_IS_JUDGED_FIRST)
     return home
 
 

@@ -111,6 +111,42 @@ def test_who_may_decide_and_what_is_refused(client, change, status):
     assert "13812345678" not in answer.text
 
 
+YES = {"view": "agree", "reason_code": "agree_facts"}
+
+
+def refused_with(answer, rule):
+    is_problem(answer, 403)
+    assert [(fault["path"], fault["rule"]) for fault in answer.json()["errors"]] == [("assessment", rule)]
+    assert "probability" not in answer.text and 'tier":' not in answer.text
+
+
+def test_a_score_shows_to_a_reviewer_after_an_own_view_alike_on_the_page_and_here(client, home, app):
+    (home.root / "policy.toml").write_text("[review]\njudge_first_share = 1\n")
+    app.state.desk.refresh()
+    stored = client.post("/v1/score", json=CASE).json()["assessment_id"]
+    path, care = f"/v1/assessments/{stored}", client.token("care")
+    for headers in ({}, care):
+        refused_with(client.get(path, headers=headers), "judge_first")
+        refused_with(client.post(f"{path}/decisions", json=YES, headers=headers), "judge_first")
+        assert client.get(f"/review/{stored}.json", headers=headers).json()["hidden"] == "judge_first"
+    assert client.get(path, headers=client.token("router")).status_code == 200
+    assert client.post(f"{path}/decisions", json={"stage": "preliminary", "tier": "orange"}).status_code == 200
+    assert client.get(path).json()["assessment_id"] == stored
+    assert client.post(f"{path}/decisions", json=YES).status_code == 200
+    refused_with(client.get(path, headers=care), "judge_first")
+
+
+def test_where_a_party_refused_the_ranking_nobody_reads_the_score(client, app):
+    stored = client.post("/v1/score", json=CASE).json()["assessment_id"]
+    path = f"/v1/assessments/{stored}"
+    assert client.post(f"{path}/decisions", json={"stage": "objection"}).status_code == 200
+    for role in ("router", "reviewer", "care"):
+        refused_with(client.get(path, headers=client.token(role)), "manual")
+    is_problem(client.post(f"{path}/decisions", json={"view": "cannot_say", "reason_code": "other"}), 422)
+    spoken = {"view": "cannot_say", "reason_code": "other", "text": "手动研判"}
+    assert client.post(f"{path}/decisions", json=spoken).status_code == 200
+
+
 def test_an_assessment_is_replayed_and_after_the_erasure_it_is_said(client, home, app, monkeypatch):
     stored = client.post("/v1/score", json=CASE).json()
     care = client.get(f"/v1/assessments/{stored['assessment_id']}", headers=client.token("care")).json()

@@ -196,5 +196,14 @@ def test_the_table_of_fields_is_what_each_role_sees(role, told, home):
         "reasons[B12]": any(reason["indicator"] == "B12" for reason in one["reasons"]),
         "floors[F3]": any(floor["floor"] == "F3" for floor in one["floors"]),
         "evidence": "ESELF" in json.dumps(one),
+        "assessment": _shows_before_a_view(told, home, token),
     }
     assert seen == {field.field: role in field.roles for field in FIELDS}
+
+
+def _shows_before_a_view(told, home, token):
+    """Whether a role sees a stored assessment of a case that is judged first."""
+    (home.root / "policy.toml").write_text("[review]\njudge_first_share = 1\n")
+    told.app.state.desk.refresh()
+    stored = told.post("/v1/score", json=case()).json()["assessment_id"]
+    return told.get(f"/v1/assessments/{stored}", headers={"Authorization": f"Bearer {token}"}).status_code == 200
