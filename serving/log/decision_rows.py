@@ -10,20 +10,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from features.clock import DAY_US, format_time
+from features.clock import format_time
 from serving.log.chain import Kind, number_of
 from serving.log.content import Content, opened
 from serving.log.decisions import DecisionRequest, Earlier, Effect, Reviewer, check, effect, outcome
 from serving.log.request_keys import RequestKey
+from serving.log.settling import COLUMNS, settlement
 from serving.log.statements import NO, YES, Statements
-from serving.log.stored import URGENCY, StoredAssessment
+from serving.log.stored import StoredAssessment
 from serving.log.tables import CASES, DECISIONS
 from serving.log.transaction import Transaction, now_us
 from training.artifact.tiers import Tier
-
-STANDS_DAYS = 30
-"""So long a decision stands for later assessments of the dispute that are no more urgent."""
-COLUMNS = tuple(column.name for column in DECISIONS.columns if column.name != "seq")
 
 
 @dataclass(frozen=True)
@@ -53,13 +50,6 @@ class StoredDecision:
             "at": format_time(self.record["at_utc"]),
             "reviewer": {"account": self.record["account"], "role": self.record["role"]},
         }
-
-
-def settlement(record: Mapping[str, Any]) -> tuple[int, int] | None:
-    """The urgency that a decision settles a dispute at, and until when it stands; None where it settles nothing."""
-    if record["view"] not in ("agree", "disagree") or record["second_look"] == "due":
-        return None
-    return URGENCY[record["tier_in_force"] or record["assessed_tier"]], record["at_utc"] + STANDS_DAYS * DAY_US
 
 
 class DecisionRows:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic_core import to_json
 
@@ -21,22 +20,9 @@ from features.clock import format_time
 from serving.assessment import Scored, shown_contributions
 from serving.log.chain import digest_of
 from serving.log.content import Content, Part, joined, opened, parted, sealed
+from serving.log.settling import URGENCY
+from serving.log.stored_text import FORM
 from training.artifact.floors import BY_ID as FLOOR_BY_ID
-
-FORM = 1
-URGENCY = {"red": 0, "contact_first": 1, "orange": 2, "yellow": 3, "blue": 4}
-"""The order of the queue; contact first has the deadline of red and no elevated signal."""
-
-_TEXT, _WHOLE, _NUMBER = r'"([^"\\]*)"', r"(-?\d+)", r"-?[0-9.eE+-]+"
-HEAD = re.compile(
-    rf'\{{"form":{FORM},"assessment_id":{_TEXT},"scored_at":{_WHOLE},"area":{_TEXT},"kind":{_TEXT},"channel":{_TEXT},'
-    rf'"due_at":{_WHOLE},"closed_at":(-?\d+|null),"model":\{{"digest":{_TEXT},"version":"[^"\\]*"\}},"policy":{_TEXT},'
-    rf'"scored":\{{"dispute_id":{_TEXT},"as_of":{_WHOLE},"probability":({_NUMBER}),"interval":\[{_NUMBER},{_NUMBER}\],'
-    rf'"margin":{_NUMBER},"base_margin":{_NUMBER},"tier":{_TEXT},'
-)
-"""How the text of a record begins: up to the tier, with no sign that JSON would have to escape."""
-TAIL = re.compile(r',"contents":\{(?:"case":"(?P<case>[0-9a-f]{64})",)?"care":"(?P<care>[0-9a-f]{64})"\}\}\Z')
-LONGEST_TAIL = 200
 
 
 @dataclass(frozen=True)
@@ -121,45 +107,6 @@ class Assessed:
 def columns_of(number: int, text: str, **columns: Any) -> dict[str, Any]:
     """A row of ``assessments``: its number, its columns, its record."""
     return {"number": number, "record": text, **columns}
-
-
-class ReadAgain(NamedTuple):
-    """What a stored record says of the columns beside it (in their order), of its policy and of its contents."""
-
-    columns: tuple[Any, ...]
-    policy: str
-    contents: dict[str, str]
-
-
-def read_again(text: str) -> ReadAgain:
-    """What the text of a stored record says.
-
-    A check of the log reads millions: where the text has the form that this code writes, the few values are taken from
-    where they stand, which is the same as parsing all of it and twenty times as fast; any other text is parsed.
-    """
-    head, tail = HEAD.match(text), TAIL.search(text, max(0, len(text) - LONGEST_TAIL))
-    if head is None or tail is None:
-        return _parsed(json.loads(text))
-    id_, scored_at, area, kind, channel, due_at, closed_at, model, policy, dispute_id, as_of, probability, tier = (
-        head.groups()
-    )
-    closed = None if closed_at == "null" else int(closed_at)
-    return ReadAgain(
-        (id_, dispute_id, area, kind, channel, tier, int(as_of), int(scored_at), int(due_at), closed,
-         float(probability), model),
-        policy,
-        {part: digest for part, digest in tail.groupdict().items() if digest is not None},
-    )  # fmt: skip
-
-
-def _parsed(record: Mapping[str, Any]) -> ReadAgain:
-    scored = record["scored"]
-    columns = (
-        record["assessment_id"], scored["dispute_id"], record["area"], record["kind"], record["channel"], scored["tier"],
-        scored["as_of"], record["scored_at"], record["due_at"], record["closed_at"], scored["probability"],
-        record["model"]["digest"],
-    )  # fmt: skip
-    return ReadAgain(columns, record["policy"], record["contents"])
 
 
 @dataclass(frozen=True)

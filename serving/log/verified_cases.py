@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from serving.log.chain import seq_of
-from serving.log.stored import URGENCY
+from serving.log.settling import URGENCY
 from serving.log.tables import ASSESSMENTS, CASES
 from serving.log.verified_chain import Everything
 from serving.log.verified_rows import Fault, stream

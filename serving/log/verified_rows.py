@@ -12,10 +12,10 @@ from pydantic_core import from_json
 
 from serving.log.chain import PLACES, Kind, digest_of, digest_of_many, number_of, salted_digest, seq_of
 from serving.log.content import Part
-from serving.log.decision_rows import COLUMNS as DECISION_COLUMNS
-from serving.log.decision_rows import settlement
+from serving.log.settling import COLUMNS as DECISION_COLUMNS
+from serving.log.settling import settlement
 from serving.log.shadow_rows import ShadowScore
-from serving.log.stored import read_again
+from serving.log.stored_text import read_again
 from serving.log.tables import ASSESSMENTS, CONTENTS, DECISIONS, ENTRIES, SHADOW_SCORES
 
 CHANGED = "was changed"
