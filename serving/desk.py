@@ -78,6 +78,7 @@ class Desk:
             model_age=(now_us() - in_force.trained_through) / 1e6, is_fallback=in_force.fallback is not None,
             is_ready=self.is_ready(), log_waiting=self.log.writer.waiting, log_lag=self.log.writer.lag_seconds,
         )  # fmt: skip
+        metrics.anchored(failures=self.log.anchorer.failures, behind=self.log.anchorer.behind)
 
     def is_ready(self) -> bool:
         """Whether a score could be given and logged now."""

@@ -8,14 +8,13 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 
 from features.clock import DAY_US, format_time, parse_time
 from features.errors import UserError
 from serving.access import LOOPBACK, TOKENS_FILE, read_grants
+from serving.finding import Finding, State
 from serving.policy import POLICY_FILE, read_policy
 from training.artifact.home import Home
 from training.artifact.standing import load_standing
@@ -24,28 +23,6 @@ from training.artifact.store import CHAMPION_FILE
 ENOUGH_BYTES, FEW_BYTES = 2 << 30, 200 << 20
 CLOCK_SLACK_SECONDS = 120
 SQLITE = "sqlite:///"
-
-
-class State(StrEnum):
-    """How a finding stands."""
-
-    OK = "ok"
-    WARNS = "warns"
-    BLOCKS = "blocks"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at; ``remedy`` says what to do where it is not ok."""
-
-    check: str
-    state: State
-    told: str
-    remedy: str = ""
-
-    def to_record(self) -> dict[str, str]:
-        """The same as a plain record."""
-        return asdict(self)
 
 
 def examine(home: Home, *, auth: str, host: str) -> list[Finding]:
@@ -134,33 +111,20 @@ def _policy(home: Home) -> Iterator[Finding]:
 
 
 def _log(home: Home) -> Iterator[Finding]:
-    from serving.log.decision_log import DecisionLog  # noqa: PLC0415
+    from serving.doctor_log import log_findings  # noqa: PLC0415
 
     try:
-        log = DecisionLog(home.database_url)
-    except UserError as error:
-        yield Finding("decision log", State.BLOCKS, str(error), "restore it from a backup, or mend DEFUSE_DATABASE_URL")
-        return
-    try:
-        entries, head = log.head()
-        if log.is_writable():
-            yield Finding("decision log", State.OK, f"{entries:,} entries in {log.database.name}, head {head[:12]}")
-        else:
-            yield Finding(
-                "decision log", State.BLOCKS, f"{log.database.name} can't be written", "look at its disk and rights"
-            )
-    except UserError as error:
-        yield Finding("decision log", State.BLOCKS, str(error), "look at its disk, rights or server")
-    finally:
-        log.close()
+        policy = read_policy(home.root)
+    except UserError:
+        policy = None
+    yield from log_findings(home.database_url, policy)
 
 
 def _tokens(home: Home, *, auth: str, host: str) -> Iterator[Finding]:
     if auth == "off":
         state = State.OK if host in LOOPBACK else State.BLOCKS
-        yield Finding(
-            "tokens", state, f"access control is off on {host}", "" if state is State.OK else "DEFUSE_AUTH=token"
-        )
+        told = f"access control is off on {host}: all are one account, and a red case's second look needs a token"
+        yield Finding("tokens", state, told, "" if state is State.OK else "DEFUSE_AUTH=token")
         return
     try:
         grants = read_grants(home.root / TOKENS_FILE)

@@ -47,6 +47,12 @@ class Metrics:
         self._ready = self._gauge("defuse_ready", "1 while a score could be given and logged")
         self._waiting = self._gauge("defuse_log_waiting", "Assessments not yet on disk")
         self._lag = self._gauge("defuse_log_lag_seconds", "Time the oldest of them has waited")
+        self._anchor_failures = self._gauge(
+            "defuse_anchor_failures", "Failed attempts to tell the head outside, since the start"
+        )
+        self._unanchored = self._gauge(
+            "defuse_anchor_behind_entries", "Entries after the last one that was told outside"
+        )
         self._timed = cache(self._seconds.labels)
         self._counted = cache(lambda route, status: self._requests.labels(route, str(status)))
 
@@ -95,6 +101,11 @@ class Metrics:
         self._ready.set(is_ready)
         self._waiting.set(log_waiting)
         self._lag.set(log_lag)
+
+    def anchored(self, *, failures: int, behind: int) -> None:
+        """Set how the head is told outside; where it is told nowhere both stay 0."""
+        self._anchor_failures.set(failures)
+        self._unanchored.set(behind)
 
     def text(self) -> bytes:
         """All numbers in the text format of Prometheus."""

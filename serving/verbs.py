@@ -129,7 +129,8 @@ def revoke_token(name: str, json_output: bool) -> None:
 @as_json
 def doctor(json_output: bool) -> None:
     """Tell what is configured, what is missing, and what to do; exit 2 where something keeps the service from scoring."""
-    from serving.doctor import State, as_text, examine  # noqa: PLC0415
+    from serving.doctor import as_text, examine  # noqa: PLC0415
+    from serving.finding import State  # noqa: PLC0415
 
     host, auth = os.environ.get("DEFUSE_HOST", "127.0.0.1"), os.environ.get("DEFUSE_AUTH", "token")
     findings = examine(Home.from_environment(), auth=auth, host=host)

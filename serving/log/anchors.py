@@ -100,14 +100,24 @@ class Anchorer:
         self._told, self._clock = told, clock
         self._since = clock()
         self._head: tuple[int, str] = (0, "")
+        self._from = 0
         self._wake = threading.Condition()
         self._thread: threading.Thread | None = None
         self._ended = False
+
+    @property
+    def behind(self) -> int:
+        """How many entries came after the last one that was told, since the start; 0 where the head is told nowhere."""
+        if not self.anchoring.is_on:
+            return 0
+        return self._head[0] - (self._from if self.last is None else self.last.seq)
 
     def advance(self, seq: int, head: str) -> None:
         """Take note of a new head; called by the writer after every commit, and cheap."""
         if not self.anchoring.is_on or seq == self._head[0]:
             return
+        if self._head[0] == 0:
+            self._from = seq - 1
         self._head = (seq, head)
         if self._is_due() and self._thread is None:
             self._thread = threading.Thread(target=self._run, name="anchor", daemon=True)

@@ -45,8 +45,8 @@ class Erased:
         return {"erased": dict(self.parts), "entries": list(self.entries), "forgotten_keys": self.keys}
 
 
-def expired(database: Database, retention: Retention, *, now: int) -> Numbers:
-    """The numbers of the contents that may no longer be kept, by part.
+def expired(database: Database, retention: Retention, *, now: int, most: int | None = None) -> Numbers:
+    """The numbers of the contents that may no longer be kept, by part; ``most`` of each, the oldest, where it is given.
 
     A case ends with its visible closure, or, where none was ever sent, with its last assessment.
     """
@@ -57,9 +57,9 @@ def expired(database: Database, retention: Retention, *, now: int) -> Numbers:
     of_ended = ASSESSMENTS.c.dispute_id.in_(ended)
     with database.snapshot() as connection:
         return {
-            Part.CASE: _assessment_numbers(connection, Part.CASE, of_ended),
-            Part.CARE: _assessment_numbers(connection, Part.CARE, sa.or_(old_care, of_ended)),
-            Part.TEXT: _text_numbers(connection, DECISIONS.c.dispute_id.in_(ended)),
+            Part.CASE: _assessment_numbers(connection, Part.CASE, of_ended, most),
+            Part.CARE: _assessment_numbers(connection, Part.CARE, sa.or_(old_care, of_ended), most),
+            Part.TEXT: _text_numbers(connection, DECISIONS.c.dispute_id.in_(ended), most),
         }
 
 
@@ -113,8 +113,16 @@ class _Statements:
             sa.update(CASES).where(CASES.c.number == sa.bindparam("of_number")).values(care_due_at=sa.null())
         )
         shown = sa.update(SHOWN).values(content=sa.null()).where(SHOWN.c.number == sa.bindparam("of_number"))
-        self.forget_shown = {  # what the pages showed of a case goes with it; what was shown to care with the care part
-            Part.CASE: compiled(shown), Part.CARE: compiled(shown.where(SHOWN.c.role == sa.literal_column("'care'"))),
+        decided = DECISIONS.c.seq * sa.literal_column(str(1 << PLACES)) == sa.bindparam("of_number")
+        of_dispute = sa.select(ASSESSMENTS.c.number).join(
+            DECISIONS, DECISIONS.c.dispute_id == ASSESSMENTS.c.dispute_id
+        ).where(decided)  # fmt: skip
+        self.forget_shown = {  # what the pages showed goes with what it showed: a decision's words stand on every page of its dispute
+            Part.CASE: compiled(shown),
+            Part.CARE: compiled(shown.where(SHOWN.c.role == sa.literal_column("'care'"))),
+            Part.TEXT: compiled(
+                sa.update(SHOWN).values(content=sa.null()).where(SHOWN.c.number.in_(of_dispute))
+            ),
         }  # fmt: skip
         self._forget = compiled(sa.delete(REQUEST_KEYS).where(REQUEST_KEYS.c.expires_at <= sa.bindparam("now")))
 
@@ -130,8 +138,7 @@ class _Statements:
         for part, number in piece:
             if transaction.run(self.empty, {"of_number": number, "of_part": part.value}):
                 done.setdefault(part.value, []).append(number)
-            if part in self.forget_shown:
-                transaction.run(self.forget_shown[part], {"of_number": number})
+            transaction.run(self.forget_shown[part], {"of_number": number})
             if part is Part.CARE:
                 transaction.run(self.forget_care, {"of_number": number})
         if not done:
@@ -149,21 +156,23 @@ def _pieces(numbers: Numbers) -> Iterator[list[tuple[Part, int]]]:
         yield piece
 
 
-def _assessment_numbers(connection: sa.Connection, part: Part, which: sa.ColumnElement[bool]) -> list[int]:
+def _assessment_numbers(
+    connection: sa.Connection, part: Part, which: sa.ColumnElement[bool], most: int | None = None
+) -> list[int]:
     wanted = (
         sa.select(CONTENTS.c.number).join(ASSESSMENTS, ASSESSMENTS.c.number == CONTENTS.c.number)
         .where(CONTENTS.c.part == part.value, CONTENTS.c.salt.is_not(None), which).order_by(CONTENTS.c.number)
     )  # fmt: skip
-    return list(connection.execute(wanted).scalars())
+    return list(connection.execute(wanted.limit(most)).scalars())
 
 
-def _text_numbers(connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[int]:
+def _text_numbers(connection: sa.Connection, which: sa.ColumnElement[bool], most: int | None = None) -> list[int]:
     joined = CONTENTS.c.number == DECISIONS.c.seq * (1 << PLACES)
     wanted = (
         sa.select(CONTENTS.c.number).join(DECISIONS, joined)
         .where(CONTENTS.c.part == Part.TEXT.value, CONTENTS.c.salt.is_not(None), which).order_by(CONTENTS.c.number)
     )  # fmt: skip
-    return list(connection.execute(wanted).scalars())
+    return list(connection.execute(wanted.limit(most)).scalars())
 
 
 def _overwrite(database: Database) -> None:

@@ -61,12 +61,13 @@ def visitor_of(request: Request) -> Visitor:
     form_name = session or request.cookies.get(FORM_COOKIE)
     language = chosen(request.cookies.get(LANGUAGE_COOKIE))
     grant = None
-    if header is not None or door.is_open:
+    if header is not None:
         grant = door.grant(header)
     elif token := sessions_of(request).token_of(session):
         grant = door.grant_of(token)
     else:
         session, form_name = None, request.cookies.get(FORM_COOKIE)
+        grant = door.grant(None) if door.is_open else None
     if grant is not None:
         request.scope[ROLE] = grant.role.value
     return Visitor(

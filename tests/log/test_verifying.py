@@ -223,6 +223,7 @@ def test_an_anchor_that_fails_delays_nothing_and_is_counted(tmp_path):
     log.append(many(1))
     assert log.anchorer.now() is False
     assert log.anchorer.failures >= 1
+    assert log.anchorer.behind == 1
     assert log.is_writable()
     log.close()
 

@@ -13,7 +13,12 @@ from click.testing import CliRunner
 from defuse import main
 from serving import doctor as doctor_module
 from serving.access import Role, create_token
-from serving.doctor import State, examine
+from serving.doctor import examine
+from serving.finding import State
+from serving.log.anchors import Anchoring
+from serving.log.decision_log import DecisionLog
+from serving.log.transaction import now_us
+from tests.log.drawn_cases import assessed
 from tests.serving.conftest import ROOT
 
 CHECKS = ["home", "disk", "libgomp", "clock", "champion", "policy", "decision log", "tokens", "tracking store"]
@@ -67,6 +72,44 @@ def test_a_stand_in_warns_and_open_doors_block_off_loopback(home):
     assert findings["tokens"].state is State.WARNS
     assert found(home, auth="off")["tokens"].state is State.OK
     assert found(home, auth="off", host="0.0.0.0")["tokens"].state is State.BLOCKS
+
+
+DAY_US = 86_400_000_000
+
+
+def written(home, *cases, anchoring=None):
+    log = DecisionLog(home.database_url, anchoring=anchoring)
+    log.append(list(cases))
+    log.close()
+
+
+def test_what_is_kept_too_long_is_said_until_it_is_erased(home, monkeypatch):
+    written(home, assessed("D1", as_of=now_us()), assessed("D2", as_of=now_us() - 181 * DAY_US))
+    assert found(home)["retention"].state is State.OK, "a day or two may pass until the timer comes"
+    written(home, assessed("D3", as_of=now_us() - 183 * DAY_US), assessed("D4", as_of=now_us() - 800 * DAY_US))
+    finding = found(home)["retention"]
+    assert finding.state is State.WARNS
+    assert "1 case, 2 care" in finding.told and "defuse audit erase" in finding.remedy
+    monkeypatch.setenv("DEFUSE_HOME", str(home.root))
+    assert CliRunner().invoke(main, ["audit", "erase"]).exit_code == 0
+    assert found(home)["retention"].state is State.OK
+
+
+def test_an_anchor_that_stays_away_is_said(home, tmp_path):
+    place = tmp_path / "anchors.jsonl"
+    with (home.root / "policy.toml").open("a") as policy:
+        policy.write(f"[anchor]\nfile = '{place}'\nevery_entries = 1\n")
+    assert found(home)["anchors"].state is State.OK
+    written(home, assessed("D1"), anchoring=Anchoring(file=str(place), every_entries=1))
+    assert found(home)["anchors"].state is State.OK and "entry 1 " in found(home)["anchors"].told
+    for number in range(4):
+        written(home, assessed(f"D{number}"))
+    finding = found(home)["anchors"]
+    assert finding.state is State.WARNS and "4 entries came since" in finding.told
+    place.write_text('{"seq": 99, "hash": "f", "at_utc": 1}\n')
+    assert "audit verify" in found(home)["anchors"].remedy
+    place.write_text("nonsense\n")
+    assert found(home)["anchors"].state is State.WARNS
 
 
 @pytest.mark.parametrize(("damage", "code"), [(None, 0), ("champion", 2)])

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.serving.cases import NEIGHBOURS, PARTNERS, case, event
-from tests.serving.page_client import FORM, HTML, Outline, Reviewing, score
+from tests.serving.page_client import FORM, HTML, Outline, Reviewing, csrf, score
 from tests.serving.test_page import EVENTS
 
 
@@ -234,3 +234,70 @@ def test_script_in_the_words_of_a_decision_is_text(make):
     assert decide(client, name, tier="yellow", reason_code="other", text=hostile).status_code == 303
     outline = Outline(client.get(f"/review/{name}").text)
     assert hostile in outline.text and outline.tags.count("script") == 1 and "img" not in outline.tags
+
+
+def kept(reviewing):
+    """Everything that is kept of what the pages showed, unpacked; and how many rows stand without content."""
+    import zlib
+
+    import sqlalchemy as sa
+
+    from serving.log.tables import SHOWN
+
+    with reviewing.desk.log.database.reading() as connection:
+        contents = list(connection.execute(sa.select(SHOWN.c.content)).scalars())
+    return b"".join(zlib.decompress(one) for one in contents if one is not None).decode(), contents.count(None)
+
+
+def test_an_erasure_leaves_nothing_of_what_the_pages_showed(make):
+    """Neither the record nor the words of a decision, for no role, also where they were written after a first erasure."""
+    from serving.log.erasure import contents_of, erase
+
+    reviewing = make()
+    clients = [reviewing.by_token(role) for role in ("router", "reviewer", "care")]
+    record = case(*EVENTS, ("self_harm_statement", 3, {"event_id": "ESTATED"}), **PARTNERS)
+    record["dispute"]["narrative"] = "一段要删除的叙述"
+    names = [score(clients[1], record)["assessment_id"] for _ in range(2)]
+
+    def erased(words):
+        assert decide(clients[1], names[0], tier="blue", text=words).status_code == 303
+        digests = [client.get(f"/review/{name}").headers["x-shown-digest"] for client in clients for name in names]
+        told, _ = kept(reviewing)
+        assert words in told
+        log = reviewing.desk.log
+        erase(log, contents_of(log.database, "D1"), by="dpo", reason="asked")
+        told, empty = kept(reviewing)
+        assert told == "" and empty >= len(set(digests))
+        assert {c.get(f"/review/shown/{d}.json").status_code for c in clients for d in digests} == {404}
+        files = b"".join(path.read_bytes() for path in reviewing.home.root.glob("log.db*"))
+        assert not [one for one in ("一段要删除的叙述", words, "ESTATED") if one.encode() in files]
+
+    assert "一段要删除的叙述" in clients[1].get(f"/review/{names[0]}.json").text
+    erased("第一次的说明文字")
+    erased("删除之后又写的说明")
+
+
+def test_without_access_control_a_red_case_gets_its_second_look_by_a_token(make):
+    """All are one account there, which looks once; who shows a token, in the header or by a session, is another."""
+    reviewing = make(open_to_all=True)
+    here, local = "http://127.0.0.1", {"Host": "127.0.0.1"}
+    nobody, by_header, by_session = reviewing.anonymous(), reviewing.by_token(account="second"), reviewing.anonymous()
+    form = by_session.get(f"{here}/review/login", headers=HTML)
+    sent = {"csrf": csrf(form), "token": reviewing.token(account="third")}
+    assert by_session.post(f"{here}/review/login", data=sent, headers=FORM | local).status_code == 303
+    red = {"view": "disagree", "tier": "red", "reason_code": "new_fact"}
+
+    def through_a_form(name):
+        page = by_session.get(f"{here}/review/{name}", headers=HTML)
+        sent = {"tier": "red", "reason_code": "new_fact", "csrf": csrf(page)}
+        return by_session.post(f"{here}/review/{name}/decision", data=sent, headers=FORM | local)
+
+    for second in (lambda name: by_header.post(f"/v1/assessments/{name}/decisions", json=red), through_a_form):
+        name = score(nobody, case(*EVENTS, **PARTNERS))["assessment_id"]
+        for _ in range(2):
+            assert nobody.post(f"/v1/assessments/{name}/decisions", json=red).json()["second_look"] == "due"
+        assert second(name).status_code in (200, 303)
+        last = reviewing.desk.log.decisions_on(name)[-1].record
+        assert last["second_look"] == "done" and last["account"] in ("second", "third")
+    refused = nobody.get("/v1/model", headers={"Authorization": "Bearer nobody"})
+    assert refused.status_code == 401, "a token that is shown must be one"
