@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from features.case_rows import CaseRows, read_case_rows
+from features.case_rows import CaseFiles, CaseRows
 from features.errors import LogUnavailable, MissingInput
 from features.request_model import CaseRecord
 from serving.assessment import Scored, due_at
@@ -34,7 +34,7 @@ def log_group(batch: Batch, folder: Path, scored: list[Scored], *, part: int, fi
         chunk = scored[start : start + ROWS_PER_ENTRY]
         if _is_logged(log, batch.assessment_id(chunk[0].dispute_id)):
             continue
-        rows = read_case_rows(folder, {one.dispute_id for one in chunk})
+        rows = _files(folder, batch.as_of).of([one.dispute_id for one in chunk])
         content = batch.policy.model_dump_json()
         source: dict[str, Any] = {"run": batch.run, "part": part, "first_row": first + start}
         log.append_part(
@@ -62,6 +62,12 @@ def _log(url: str) -> DecisionLog:
     return DecisionLog(url)
 
 
+@lru_cache(maxsize=1)
+def _files(folder: Path, as_of: int) -> CaseFiles:
+    """The case rows of the partition at work."""
+    return CaseFiles(folder, as_of=as_of)
+
+
 def _is_logged(log: DecisionLog, assessment_id: str) -> bool:
     try:
         log.find(assessment_id)
@@ -72,14 +78,13 @@ def _is_logged(log: DecisionLog, assessment_id: str) -> bool:
 
 def _assessed(batch: Batch, scored: Scored, rows: CaseRows, policy: str) -> Assessed:
     case = CaseRecord(
-        dispute_id=scored.dispute_id,
-        dispute=tuple(rows.dispute), events=tuple(rows.events), petitions=tuple(rows.petitions),
-        prior_disputes=tuple(rows.prior_disputes), as_of=batch.as_of,
+        dispute_id=scored.dispute_id, dispute=tuple(rows.dispute), events=tuple(rows.turns), petitions=(),
+        prior_disputes=(), as_of=batch.as_of,
     )  # fmt: skip
-    facts = facts_of(case)
+    facts = facts_of(case)  # which asks for no other rows
     due, care_due = due_at(scored, batch.policy), due_at(scored, batch.policy, care=True)
     return Assessed(
         batch.assessment_id(scored.dispute_id), batch.scored_at, facts.area, batch.model_folder.name, batch.version,
         scored, kind=facts.kind, channel=facts.channel, due_at=due, care_due_at=care_due if care_due < due else None,
-        closed_at=facts.closed_at, policy_digest=policy, case_record=rows.to_record(as_of=batch.as_of),
+        closed_at=facts.closed_at, policy_digest=policy, case_record=rows.record,
     )  # fmt: skip

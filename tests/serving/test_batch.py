@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from features.case_export import case_record
-from features.case_rows import read_case_rows, write_case_rows
+from features.case_rows import CaseFiles, write_case_rows
 from features.clock import parse_time
 from features.errors import LogUnavailable, UserError
 from features.partition import write_partitions
@@ -211,11 +211,17 @@ def test_case_rows_are_the_case_records(tmp_path):
         compared = priors = 0
         for folder in folders:
             ids = {row["dispute_id"] for row in pq.read_table(folder / "case_disputes.parquet").to_pylist()}
-            for dispute_id, found in read_case_rows(folder, ids).items():
+            for dispute_id, found in CaseFiles(folder, as_of=as_of).of(sorted(ids)[::-1]).items():
                 wanted = case_record(drawn, dispute_id, as_of=as_of)
-                assert found.to_record(as_of=as_of) == wanted
+                assert found.record == wanted
+                assert [row["recorded_at"] for row in found.dispute] == times(wanted["dispute"])
+                assert [row["recorded_at"] for row in found.turns] == times(wanted["events"], "closed", "reopened")
                 compared, priors = compared + 1, priors + len(wanted["prior_disputes"])
     assert compared > 30 and priors > 0
+
+
+def times(rows, *types):
+    return [parse_time(row["recorded_at"]) for row in rows if not types or row["type"] in types]
 
 
 def test_a_kill_at_any_instant_loses_and_doubles_nothing(home, tmp_path):
