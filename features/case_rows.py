@@ -24,6 +24,7 @@ Row = dict[str, Any]
 TABLES = (DISPUTES, EVENTS, PETITIONS)
 PRIORS_FILE = "prior_disputes.parquet"
 TURNS = ("closed", "reopened")
+SECOND_US = 1_000_000
 OF_A_VERSION = ["recorded_at", "area", "kind", "channel"]
 OF_A_TURN = ["type", "occurred_at", "recorded_at", "withdrawn"]
 
@@ -165,8 +166,10 @@ def _plain_rows(rows: pa.Table, table: Table, *, without: tuple[str, ...] = ()) 
 
 def _time_texts(times: pa.ChunkedArray) -> list[str | None]:
     """What ``format_time`` gives for each, None where there is none."""
-    known, us = np.asarray(times.is_valid()), np.asarray(times.fill_null(0)).astype(np.int64)
-    texts: list[str | None] = [f"{text}Z" for text in np.datetime_as_string((us // 1_000_000).astype("M8[s]"))]
-    for place in np.flatnonzero(~known | (us % 1_000_000 != 0)).tolist():
-        texts[place] = format_time(int(us[place])) if known[place] else None
-    return texts
+    known, us = np.asarray(times.is_valid()).tolist(), np.asarray(times.fill_null(0)).astype(np.int64)
+    is_whole = (us % SECOND_US == 0).tolist()
+    texts = np.datetime_as_string(us.astype("M8[us]")).tolist()
+    return [
+        None if not there else f"{text[:19]}Z" if whole else f"{text}Z"
+        for text, whole, there in zip(texts, is_whole, known, strict=True)
+    ]
