@@ -24,6 +24,7 @@ from features.clock import DAY_US, format_time
 from serving.access import NO_TOKEN_NEEDED, Door
 from serving.app import make_app
 from serving.desk import Desk
+from serving.lifecycle import settle_memory
 from serving.log.decision_log import DecisionLog
 from serving.log.tables import ASSESSMENTS, CASES, DECISIONS
 from serving.log.transaction import now_us
@@ -111,6 +112,7 @@ class _Pages:
     def __init__(self, home: Home) -> None:
         self.app, self.desk = make_app(), Desk(home)
         self.app.state.desk, self.app.state.door = self.desk, Door(home.root, open_to_all=True)
+        settle_memory()
         self._runner = asyncio.Runner()
 
     def close(self) -> None:

@@ -206,7 +206,10 @@ class Desk:
 
     def policy_of(self, assessment: StoredAssessment) -> Policy:
         """The policy that an assessment was routed by; the one in force where none was kept."""
-        digest = assessment.policy_digest
+        return self.policy_under(assessment.policy_digest)
+
+    def policy_under(self, digest: str) -> Policy:
+        """The policy of a digest; the one in force for that of none."""
         in_force = self.in_force
         if digest in ("", in_force.policy_digest):
             return in_force.policy

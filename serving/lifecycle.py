@@ -25,6 +25,13 @@ YOUNG_OBJECTS = 20_000
 log = logging.getLogger("defuse.serving")
 
 
+def settle_memory() -> None:
+    """Let the garbage collector pass over what is loaded now: it stays, and no later collection needs to walk it."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS, 20, 20)
+
+
 class Life:
     """Opens the desk, keeps it up to date while the service runs, and ends it.
 
@@ -40,9 +47,7 @@ class Life:
     async def begin(self) -> None:
         """Open the desk if that is possible, and begin to watch."""
         await asyncio.to_thread(self._open)
-        gc.collect()
-        gc.freeze()  # what is loaded now stays: no later collection needs to walk through it
-        gc.set_threshold(YOUNG_OBJECTS, 20, 20)
+        settle_memory()
         self._watching = asyncio.create_task(self._watch())
         seconds = float(os.environ.get(LAME_DUCK, "0"))
         signal.signal(

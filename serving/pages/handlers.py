@@ -131,13 +131,23 @@ async def shown_json(request: Request, visitor: Visitor) -> Response:
 
 async def party(request: Request, visitor: Visitor) -> Response:
     """``GET /review/{id}/party``: what can be given to a party."""
-    page = await asyncio.to_thread(party_page, _desk(request), _id(request), visitor.known)
-    return _html(render_party(page, frame_of(request, visitor)))
+    page, digest = await _party(request, visitor)
+    return _html(render_party(page, frame_of(request, visitor)), headers={"X-Shown-Digest": digest})
 
 
 async def party_json(request: Request, visitor: Visitor) -> Response:
-    """``GET /review/{id}/party.json``: the same as JSON."""
-    return _json(await asyncio.to_thread(party_page, _desk(request), _id(request), visitor.known))
+    """``GET /review/{id}/party.json``: the same as JSON, kept like a case's page: it is handed out."""
+    page, digest = await _party(request, visitor)
+    return _json(page, headers={"X-Shown-Digest": digest})
+
+
+async def _party(request: Request, visitor: Visitor) -> tuple[dict[str, Any], str]:
+    return await asyncio.to_thread(_sheet_and_keep, _desk(request), _id(request), visitor)
+
+
+def _sheet_and_keep(desk: Desk, assessment_id: str, visitor: Visitor) -> tuple[dict[str, Any], str]:
+    page, number = party_page(desk, assessment_id, visitor.known)
+    return page, shown.keep(desk.log, page, number=number, role=visitor.known.role.value)
 
 
 # --- deciding ------------------------------------------------------------------------------------------------------

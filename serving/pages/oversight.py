@@ -123,8 +123,8 @@ def _strata(log: DecisionLog, review: Review, *, within: str) -> Iterator[Stratu
     ).group_by(c.tier)  # fmt: skip
     judged = (
         sa.select(c.tier, c.assessment_id, *(_says(d.tier, tier) for tier in AUDITED))
-        .join(DECISIONS, sa.and_(d.assessment_id == c.assessment_id, d.stage == "preliminary", d.tier.is_not(None)))
-        .where(c.tier.in_(AUDITED), sampled, *in_area(c.area, within)).group_by(c.tier, c.assessment_id)
+        .join(DECISIONS, sa.and_(d.dispute_id == c.dispute_id, d.assessment_id == c.assessment_id))
+        .where(d.stage == "preliminary", d.tier.is_not(None), c.tier.in_(AUDITED), sampled, *in_area(c.area, within)).group_by(c.tier, c.assessment_id)
     )  # fmt: skip
     with log.database.reading() as connection:
         counts = {tier: (int(cases), int(drawn)) for tier, cases, drawn in connection.execute(counted)}

@@ -31,8 +31,8 @@ CONTEST = (
 )
 
 
-def party_page(desk: Desk, assessment_id: str, grant: Grant) -> dict[str, Any]:
-    """The record of what can be given to a party, ready for JSON.
+def party_page(desk: Desk, assessment_id: str, grant: Grant) -> tuple[dict[str, Any], int]:
+    """The record of what can be given to a party, ready for JSON, and the number of its assessment.
 
     It is the same whoever prints it, and may reach either side: it holds what every role may see, neither words of
     reports nor who reported.  Raises Problem 403 outside the grant, 409 while an own view of the case is still owed.
@@ -41,7 +41,7 @@ def party_page(desk: Desk, assessment_id: str, grant: Grant) -> dict[str, Any]:
         raise Problem(409, "put down your own view first")
     opened = open_case(desk, assessment_id, replace(grant, role=Role.ROUTER))  # sees what every role may, and no more
     page = opened.page
-    return {
+    record = {
         "page": "party",
         "assessment_id": page["assessment_id"],
         "dispute_id": page["dispute_id"],
@@ -59,6 +59,7 @@ def party_page(desk: Desk, assessment_id: str, grant: Grant) -> dict[str, Any]:
         "not_used": list(NOT_USED),
         "contest": list(CONTEST),
     }  # fmt: skip
+    return record, opened.stored.number
 
 
 def _score(score: dict[str, Any]) -> dict[str, Any]:

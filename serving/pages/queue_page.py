@@ -14,6 +14,7 @@ from serving.log.waiting import WaitingCase
 from serving.pages.draws import is_judged_first
 from serving.pages.numbers import ON_A_LOG_SCALE
 from serving.pages.queue import Filters, Place, Standing, capacity, records_of, standing, waiting_page
+from serving.policy import Review
 from serving.showing import JUDGE_FIRST, MANUAL
 from serving.wording import sentence
 from training.artifact.floors import BY_ID as FLOOR_BY_ID
@@ -40,6 +41,9 @@ def queue_page(desk: Desk, filters: Filters, place: Place, grant: Grant, *, now_
     stands = standing(desk.log, found.cases, account=grant.account_id)
     records = records_of(desk.log, found.cases)
     used = capacity(desk.log, within=grant.area, now_us=now_us)
+    cases = [
+        _case(one, json.loads(records[one.assessment_id]), stands, desk, now_us=now_us) for one in found.cases
+    ]  # fmt: skip
     query = filters.query()
     return {
         "page": "queue",
@@ -47,10 +51,8 @@ def queue_page(desk: Desk, filters: Filters, place: Place, grant: Grant, *, now_
         "filters": {"area": filters.area, "kind": filters.kind, "channel": filters.channel, "tier": filters.tier,
                     "overdue": filters.overdue},
         "capacity": {"a_week": review.capacity_a_week, "decided": used.decided, "waiting": used.waiting},
-        "cases": [
-            _case(one, json.loads(records[one.assessment_id]), stands, desk, now_us=now_us)
-            for one in found.cases
-        ],
+        # a filter by tier would tell the tier of what goes the manual path, or was drawn under an earlier policy
+        "cases": [one for one in cases if not (filters.tier and one["hidden"])],
         "first": None if place == Place() else _address("/review", query),
         "next": None if found.following is None else _address("/review", query | {"after": found.following.text()}),
         "json": _address("/review/queue.json", query | ({} if place == Place() else {"after": place.text()})),
@@ -71,7 +73,7 @@ def csv_row(case: dict[str, Any]) -> dict[str, Any]:
 def _case(
     one: WaitingCase, record: dict[str, Any], stands: Standing, desk: Desk, *, now_us: int
 ) -> dict[str, Any]:  # fmt: skip
-    hidden = _hidden(one, stands, desk)
+    hidden = _hidden(one, stands, desk.policy_under(record["policy"]).review)
     return {
         "assessment_id": one.assessment_id,
         "dispute_id": one.dispute_id,
@@ -87,10 +89,11 @@ def _case(
     }
 
 
-def _hidden(one: WaitingCase, stands: Standing, desk: Desk) -> str | None:
+def _hidden(one: WaitingCase, stands: Standing, review: Review) -> str | None:
+    """Why the score does not show yet (or at all), by the policy that the case was assessed under, as on its page."""
     if one.dispute_id in stands.manual:
         return MANUAL
-    drawn = is_judged_first(one.assessment_id, one.tier, desk.policy.review)
+    drawn = is_judged_first(one.assessment_id, one.tier, review)
     return JUDGE_FIRST if drawn and one.assessment_id not in stands.judged else None
 
 

@@ -216,6 +216,26 @@ def test_a_correction_by_a_reviewer_keeps_what_only_care_sees(make):
     assert "ESTATED" in care.get(f"/review/{made}.json").text
 
 
+def test_the_sheet_that_a_party_was_given_is_kept(make):
+    client = make().by_token()
+    name = score(client, case(*EVENTS, **PARTNERS))["assessment_id"]
+    page, told = client.get(f"/review/{name}/party", headers=HTML), client.get(f"/review/{name}/party.json")
+    digest = told.headers["x-shown-digest"]
+    assert page.headers["x-shown-digest"] == digest != client.get(f"/review/{name}").headers["x-shown-digest"]
+    assert client.get(f"/review/shown/{digest}.json").json() == told.json()
+
+
+def test_owed_words_are_asked_for_and_a_word_stands_in_its_own_language(make):
+    """Another reason than those listed is written down; whoever owns a case is named in either language."""
+    client = make().by_token()
+    name = score(client, case(*EVENTS, **PARTNERS))["assessment_id"]
+    assert decide(client, name, tier="red", reason_code="other").status_code == 422
+    assert decide(client, name, tier="red", reason_code="other", text="家属来电").status_code == 303
+    page = client.get(f"/review/{name}", headers=HTML).text
+    assert "owned by township lead, who asks" in page and "由乡镇" in page
+    assert "您已审过本案" in page, "who looked first waits for another"
+
+
 def test_what_a_party_gets_is_in_plain_words_and_complete(make):
     client = make().by_token()
     one = score(client, case(*EVENTS, narrative="两家因地界争执", **PARTNERS))

@@ -56,10 +56,16 @@ def test_missed_need_and_overdue_units_come_from_the_cases(reviewing):
     cases = list(rows(400))
     with reviewing.desk.log.database.engine.begin() as connection:
         connection.execute(sa.insert(CASES), cases)
-    blue = [row["assessment_id"] for row in cases if row["tier"] == "blue"]
+    blue = [row for row in cases if row["tier"] == "blue"]
     judged = [
-        row | {"assessment_id": name, "assessed_tier": "blue", "tier": "orange" if place < 5 else "blue"}
-        for place, (name, row) in enumerate(zip(blue[:40], decisions(40, stage="preliminary", view=None), strict=True))
+        row
+        | {
+            "assessment_id": one["assessment_id"],
+            "dispute_id": one["dispute_id"],
+            "assessed_tier": "blue",
+            "tier": "orange" if place < 5 else "blue",
+        }
+        for place, (one, row) in enumerate(zip(blue[:40], decisions(40, stage="preliminary", view=None), strict=True))
     ]
     page = told(reviewing, judged)
     assert page["missed_need"] is None, "nobody judged a yellow one yet"

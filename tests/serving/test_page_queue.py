@@ -3,17 +3,22 @@
 import csv
 import io
 import json
+import math
 
 import pytest
 import sqlalchemy as sa
 
+from features.catalogue import BY_ID
 from serving.log.decision_log import DecisionLog
 from serving.log.tables import ASSESSMENTS, CASES, METADATA
 from serving.pages.draws import audit_probability, is_audited, is_judged_first, threshold
+from serving.pages.numbers import value_words
 from serving.pages.queue import A_PAGE, Filters, Place, capacity, waiting_page
+from serving.pages.queue_page import _why
 from serving.policy import Review
+from serving.wording import sentence
 from tests.serving.cases import PARTNERS, case
-from tests.serving.page_client import HTML, Outline, Reviewing, score
+from tests.serving.page_client import FORM, HTML, Outline, Reviewing, score
 from tests.serving.test_page import EVENTS
 
 NONE = Review(judge_first_share=0, audit_share_blue=0, audit_share_yellow=0)
@@ -181,6 +186,38 @@ def test_the_page_says_why_each_case_is_here_in_one_line(reviewing):
     html = client.get("/review")
     assert waiting["why"]["zh"] in Outline(html.text).text and f'href="/review/{one["assessment_id"]}"' in html.text
     assert page["capacity"] == {"a_week": 50, "decided": 0, "waiting": 1}
+
+
+def test_what_does_not_show_its_score_is_found_by_no_tier(reviewing):
+    """A case drawn under an earlier policy stays hidden as on its own page, and so does one on the manual path."""
+    (reviewing.home.root / "policy.toml").write_text("[review]\njudge_first_share = 1.0\n")
+    reviewing.desk.refresh()
+    client, names = reviewing.by_token(), {}
+    for dispute in ("D-DRAWN", "D-MANUAL", "D-OPEN"):
+        if dispute == "D-MANUAL":
+            (reviewing.home.root / "policy.toml").write_text("[review]\njudge_first_share = 0.0\n")
+            reviewing.desk.refresh()
+        record = case(*EVENTS, **PARTNERS)
+        for row in (record["dispute"], *record["events"]):
+            row["dispute_id"] = dispute
+        answer = score(client, record)
+        names[dispute] = answer["assessment_id"]
+    said = {"objection": "refuses_ranking", "text": ""}
+    assert client.post(f"/review/{names['D-MANUAL']}/objection", data=said, headers=FORM).status_code == 303
+    told = {one["dispute_id"]: one["hidden"] for one in client.get("/review/queue.json").json()["cases"]}
+    assert told == {"D-DRAWN": "judge_first", "D-MANUAL": "manual", "D-OPEN": None}
+    assert all(client.get(f"/review/{names[one]}.json").json()["hidden"] == hidden for one, hidden in told.items())
+    found = client.get(f"/review/queue.json?tier={answer['tier']}").json()["cases"]
+    assert [one["dispute_id"] for one in found] == ["D-OPEN"]
+
+
+def test_what_a_logarithm_tells_stands_last_among_the_reasons_to_be_here():
+    parts = [["E06", 3.0, 0.9, []], ["B01", 2.0, 0.1, []], ["E02", 1.0, 0.5, []]]
+    assert _why({"floors": [], "parts": parts})["en"] == sentence(BY_ID["B01"], 2.0).en
+    assert _why({"floors": [], "parts": parts[:1]})["en"] == sentence(BY_ID["E06"], 3.0).en
+    assert value_words("E06", math.log1p(103.2)) == {"en": "103.2 (days)", "zh": "103.2(天)"}
+    assert value_words("E02", math.log(0.5))["en"] == "0.5 (times as often as before)"
+    assert value_words("A05", math.log1p(2))["zh"] == "2(倍年收入)"
 
 
 def test_the_csv_holds_the_cases_of_the_page_and_no_formula(reviewing):
