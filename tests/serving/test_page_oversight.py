@@ -79,7 +79,12 @@ def test_missed_need_says_who_was_not_judged_and_what_they_may_hide(reviewing):
     cases = [row for row in rows(400) if row["tier"] == "blue"]
     judged = [
         row
-        | {"assessment_id": one["assessment_id"], "assessed_tier": "blue", "tier": "yellow" if place < 10 else "blue"}
+        | {
+            "assessment_id": one["assessment_id"],
+            "dispute_id": one["dispute_id"],
+            "assessed_tier": "blue",
+            "tier": "yellow" if place < 10 else "blue",
+        }
         for place, (one, row) in enumerate(zip(cases[:40], decisions(40, stage="preliminary", view=None), strict=True))
     ]
     cannot_say = decisions(
