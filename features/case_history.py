@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -107,27 +108,45 @@ PRIOR_FIELDS: tuple[Field, ...] = (
 
 def case_history(case: CaseRecord) -> History:
     """The history of one validated case record."""
-    events = _known(case.events, "event_id")
-    conduct = sorted(
-        (v for v in events if v.row["type"] in _CONDUCT and v.row.get("assertion") in (None, "affirmed")),
-        key=lambda v: (_TYPE_CODE[v.row["type"]], v.row["occurred_at"], v.row_id, v.known_from),
-    )
-    steps = sorted(
-        (v for v in events if v.row["type"] not in _CONDUCT),
-        key=lambda v: (v.row["occurred_at"], v.row_id, v.known_from),
-    )
-    petitions = sorted(
-        _known(case.petitions, "petition_id"), key=lambda v: (v.row["lodged_at"], v.row_id, v.known_from)
-    )
-    priors = _closed_priors(case.prior_disputes)
+    return case_histories((case,))
+
+
+def case_histories(cases: Sequence[CaseRecord]) -> History:
+    """The history of some validated case records, in their order: each is a dispute of its own, whatever its id."""
+    events = [_known(case.events, "event_id") for case in cases]
+    conduct = [
+        sorted(
+            (v for v in known if v.row["type"] in _CONDUCT and v.row.get("assertion") in (None, "affirmed")),
+            key=lambda v: (_TYPE_CODE[v.row["type"]], v.row["occurred_at"], v.row_id, v.known_from),
+        )
+        for known in events
+    ]
+    steps = [
+        sorted(
+            (v for v in known if v.row["type"] not in _CONDUCT),
+            key=lambda v: (v.row["occurred_at"], v.row_id, v.known_from),
+        )
+        for known in events
+    ]
+    petitions = [
+        sorted(_known(case.petitions, "petition_id"), key=lambda v: (v.row["lodged_at"], v.row_id, v.known_from))
+        for case in cases
+    ]
+    disputes = [sorted(_known(case.dispute, "dispute_id"), key=lambda v: v.known_from) for case in cases]
+    priors = [_closed_priors(case.prior_disputes) for case in cases]
     return History(
-        dispute_ids=np.array([case.dispute_id], object),
-        cases=_log(sorted(_known(case.dispute, "dispute_id"), key=lambda v: v.known_from), CASE_FIELDS),
-        conduct=_log(conduct, CONDUCT_FIELDS, id_order=_places(v.row_id for v in conduct)),
+        dispute_ids=np.array([case.dispute_id for case in cases], object),
+        cases=_log(disputes, CASE_FIELDS),
+        conduct=_log(conduct, CONDUCT_FIELDS, id_order=_places(conduct)),
         steps=_log(steps, STEP_FIELDS),
         petitions=_log(petitions, PETITION_FIELDS),
-        priors=_log(priors, PRIOR_FIELDS, prior=_places(v.row_id for v in priors)),
+        priors=_log(priors, PRIOR_FIELDS, prior=_places(priors)),
     )
+
+
+def spine_of(cases: Sequence[CaseRecord]) -> Spine:
+    """The spine of some scoring requests: the dispute of each at its own time."""
+    return Spine(np.arange(len(cases)), np.array([case.as_of for case in cases], np.int64))
 
 
 def spine_of_one(as_of: int) -> Spine:
@@ -150,11 +169,13 @@ def _known(rows: Iterable[Row], row_id: str) -> list[Version]:
     return known
 
 
-def _places(ids: Iterable[str]) -> list[int]:
-    """The place of each id among the different ids: two things of one instant are told in that order."""
-    listed = list(ids)
-    place = {name: number for number, name in enumerate(sorted(set(listed)))}
-    return [place[name] for name in listed]
+def _places(groups: Sequence[Sequence[Version]]) -> list[int]:
+    """The place of each id among the different ids of its group: two things of one instant are told in that order."""
+    places: list[int] = []
+    for versions in groups:
+        place = {name: number for number, name in enumerate(sorted({version.row_id for version in versions}))}
+        places += [place[version.row_id] for version in versions]
+    return places
 
 
 def _closed_priors(priors: Iterable[Row]) -> list[Version]:
@@ -164,8 +185,9 @@ def _closed_priors(priors: Iterable[Row]) -> list[Version]:
     return sorted(known, key=lambda v: (v.row_id, v.known_from))
 
 
-def _log(versions: Sequence[Version], fields: tuple[Field, ...], **further: list[int]) -> Log:
-    """The log of one dispute; ``further`` are columns that are not in the rows."""
+def _log(groups: Sequence[Sequence[Version]], fields: tuple[Field, ...], **further: list[int]) -> Log:
+    """The log of some disputes, a group of versions each; ``further`` are columns that are not in the rows."""
+    versions = groups[0] if len(groups) == 1 else [version for group in groups for version in group]
     rows = [version.row for version in versions]
     whole = {name: read(rows) for name, dtype, read in fields if dtype is np.int64} | further
     times = [[version.known_from for version in versions], [version.known_until for version in versions]]
@@ -173,4 +195,4 @@ def _log(versions: Sequence[Version], fields: tuple[Field, ...], **further: list
     columns: dict[str, Array] = dict(zip(whole, numbers[2:], strict=True))
     columns |= {name: np.array(read(rows), dtype) for name, dtype, read in fields if dtype is not np.int64}
     ids = np.array([version.row_id for version in versions], object)
-    return Log(np.array([0, len(rows)]), numbers[0], numbers[1], columns, ids)
+    return Log(np.array([0, *accumulate(map(len, groups))]), numbers[0], numbers[1], columns, ids)

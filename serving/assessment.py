@@ -6,7 +6,7 @@ import math
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from features.catalogue import BY_ID
 from features.clock import HOUR_US, format_time
@@ -24,8 +24,7 @@ MOST_RAISING = 5
 CARE_ROLES = frozenset({"care"})
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """One indicator's part in a score: its value (NaN = unknown), contribution (log-odds) and evidence row ids."""
 
     indicator: str
@@ -59,8 +58,13 @@ class Scored:
 
     def to_record(self) -> dict[str, Any]:
         """The same as a plain record for JSON: NaN is null, sets are sorted lists."""
-        parts = [vars(part) | ({"value": None} if math.isnan(part.value) else {}) for part in self.parts]
-        return vars(self) | {"parts": parts, "care_rows": sorted(self.care_rows), "cautions": list(self.cautions)}
+        return self.without_parts() | {
+            "parts": [part._asdict() | {"value": known(part.value)} for part in self.parts]
+        }  # fmt: skip
+
+    def without_parts(self) -> dict[str, Any]:
+        """That record, but for its parts."""
+        return vars(self) | {"parts": None, "care_rows": sorted(self.care_rows), "cautions": list(self.cautions)}
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Scored:
@@ -83,6 +87,11 @@ class Scored:
             "cautions": tuple(record.get("cautions", ())),
         }
         return cls(**record | changed)
+
+
+def known(value: float) -> float | None:
+    """The value of a part as JSON holds it: None for NaN."""
+    return None if math.isnan(value) else value
 
 
 def assessment(

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from features.errors import KeyReused
+from features.errors import KeyReused, LogUnavailable
 from features.request_faults import FAULTS_KEPT
 from features.request_model import CaseRecord, parse_case, read_json
 from serving.access import MAY_DECIDE, MAY_READ_CASES, MAY_SCORE, Grant, demand
-from serving.assessment import assessment, due_at
+from serving.assessment import Scored, assessment, due_at
 from serving.in_force import InForce, Keeper
 from serving.log.chain import canonical
 from serving.log.decision_log import DecisionLog, new_id
@@ -21,6 +22,8 @@ from serving.log.request_keys import RequestKey, request_key
 from serving.log.stored import Assessed, StoredAssessment
 from serving.metrics import Metrics
 from serving.policy import Policy
+from serving.rounds import Rounds
+from serving.scorer import Scorer
 from serving.shadow import Shadow
 from serving.showing import demand_judged, demand_shown, hidden_from
 from training.artifact.home import Home
@@ -29,11 +32,36 @@ from training.artifact.standing import load_points
 from training.artifact.store import load_model
 
 BATCH_FAULTS = 50
+CASES_A_ROUND = 16
+ROWS_A_ROUND = 4_000
+"""A round is full at so many events: it holds one more case of the largest size at most."""
 
 
 def now_us() -> int:
     """The wall clock in microseconds UTC."""
     return time.time_ns() // 1_000
+
+
+@dataclass(frozen=True)
+class CaseFacts:
+    """What routing and the queue need of a case at its landmark; ``closed_at`` is its visible closure, if any."""
+
+    area: str
+    kind: str
+    channel: str
+    closed_at: int | None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One validated case record with who sent it, when it was read, and under which key."""
+
+    record: dict[str, Any]
+    case: CaseRecord
+    facts: CaseFacts
+    grant: Grant
+    scored_at: int
+    key: RequestKey | None
 
 
 class Desk:
@@ -51,6 +79,9 @@ class Desk:
         self.earlier_model = lru_cache(maxsize=4)(self._earlier_model)
         self.log = DecisionLog(home.database_url, anchoring=self.policy.anchor)
         self.shadow = Shadow(self.log.keep_shadow, metrics=self.metrics)
+        self._rounds: Rounds[Asked, dict[str, Any] | str] = Rounds(
+            self._round, most=CASES_A_ROUND, weigh=_rows_of, weight_limit=ROWS_A_ROUND
+        )
 
     def _earlier_model(self, digest: str) -> Model:
         if (self.home.models / digest).is_dir():
@@ -95,14 +126,8 @@ class Desk:
             first = await asyncio.to_thread(self.log.earlier_answer, request)
             if first is not None:
                 return await asyncio.to_thread(self._first_answer, first, grant)
-        in_force = self.in_force
-        answer, assessed = self._assess(in_force, body, grant)
-        began = time.perf_counter()
-        (stored_as,) = await self.log.append_soon([assessed], keys=[request], policy=in_force.policy_content)
-        self.metrics.stage("log", time.perf_counter() - began)
-        if stored_as == assessed.assessment_id:
-            return answer
-        return await asyncio.to_thread(self._first_answer, stored_as, grant)
+        answer = await self._rounds.answer(self._read(body, grant, key=request))
+        return answer if isinstance(answer, dict) else await asyncio.to_thread(self._first_answer, answer, grant)
 
     async def score_all(
         self, cases: list[Any], grant: Grant, *, key: str | None = None, first_place: int = 0
@@ -110,33 +135,26 @@ class Desk:
         """The same for many records, in order: an assessment or the error of each, logged in one transaction.
 
         Each error lists its first ``BATCH_FAULTS`` faults, so that a small body can't ask for a huge answer.  A key
-        stands for each case by its place, counted from ``first_place``.
+        stands for each case by its place, counted from ``first_place``.  Raises LogUnavailable for all of them.
         """
-        in_force = self.in_force
-        results: list[tuple[dict[str, Any] | None, Exception | None]] = []
-        assessed: list[Assessed] = []
-        keys: list[RequestKey | None] = []
+        results: list[tuple[dict[str, Any] | None, Exception | None]] = [(None, None)] * len(cases)
+        asked: list[Asked] = []
         places = []
         for place, case in enumerate(cases):
             try:
-                answer, one = self._assess(in_force, case, grant, most_faults=BATCH_FAULTS)
+                request = None if key is None else self._request_key(key, grant, case, place=first_place + place)
+                asked.append(self._read(case, grant, key=request, most_faults=BATCH_FAULTS))
             except Exception as error:
-                results.append((None, error))
-                continue
-            results.append((answer, None))
-            assessed.append(one)
-            keys.append(None if key is None else self._request_key(key, grant, case, place=first_place + place))
-            places.append(place)
-        for place, one, stored_as in zip(
-            places,
-            assessed,
-            await self.log.append_soon(assessed, keys=keys, policy=in_force.policy_content),
-            strict=True,
-        ):
-            if isinstance(stored_as, KeyReused):
-                results[place] = (None, stored_as)
-            elif stored_as != one.assessment_id:
-                results[place] = (await asyncio.to_thread(self._first_answer, stored_as, grant), None)
+                results[place] = (None, error)
+            else:
+                places.append(place)
+        for place, answer in zip(places, await self._round(asked) if asked else (), strict=True):
+            if isinstance(answer, LogUnavailable):
+                raise answer  # of the batch as a whole: it may be sent again
+            if isinstance(answer, str):
+                results[place] = (await asyncio.to_thread(self._first_answer, answer, grant), None)
+            else:
+                results[place] = (None, answer) if isinstance(answer, Exception) else (answer, None)
         return results
 
     def _request_key(
@@ -151,29 +169,66 @@ class Desk:
             raise first
         return self.view(self.found(first, grant), grant)
 
-    def _assess(
-        self, in_force: InForce, body: bytes | dict[str, Any], grant: Grant, *, most_faults: int = FAULTS_KEPT
-    ) -> tuple[dict[str, Any], Assessed]:
-        """An assessment and its view, of one model and one policy from its beginning to its end."""
+    def _read(
+        self, body: bytes | dict[str, Any], grant: Grant, *, key: RequestKey | None, most_faults: int = FAULTS_KEPT
+    ) -> Asked:
+        """A case record, validated, that its sender may have scored.  Raises InvalidRecords, Problem 403."""
         began, scored_at = time.perf_counter(), now_us()
         record = read_json(body) if isinstance(body, bytes) else body
         case = parse_case(record, now_us=scored_at, most_faults=most_faults)
         facts = facts_of(case)
         demand(grant, MAY_SCORE, area=facts.area)
-        parsed = time.perf_counter()
-        scored = in_force.scorer.score_case(case)
+        self.metrics.stage("parse", time.perf_counter() - began)
+        return Asked(record, case, facts, grant, scored_at, key)
+
+    async def _round(self, asked: Sequence[Asked]) -> list[dict[str, Any] | str | Exception]:
+        """Of each the logged assessment as its sender may see it, the id of the first one under its key, or its error.
+
+        One model and one policy, from the beginning of the round to its end.
+        """
+        in_force = self.in_force
+        began = time.perf_counter()
+        results = scored_each(in_force.scorer, [one.case for one in asked])
         made = time.perf_counter()
+        told = [
+            (one, self._assessed(in_force, one, scored))
+            for one, scored in zip(asked, results, strict=True) if not isinstance(scored, Exception)
+        ]  # fmt: skip
+        answers = [self._view(assessed, in_force.model, in_force.policy, one.grant) for one, assessed in told]
+        viewed = time.perf_counter()
+        stored = iter(await self._stored(in_force, told))
+        self.metrics.round(len(asked), score=made - began, view=viewed - made, log=time.perf_counter() - viewed)
+        answered = iter(zip(answers, told, strict=True))
+        return [
+            scored if isinstance(scored, Exception) else _answer(next(stored), *next(answered)) for scored in results
+        ]
+
+    def _assessed(self, in_force: InForce, asked: Asked, scored: Scored) -> Assessed:
         due, care_due = due_at(scored, in_force.policy), due_at(scored, in_force.policy, care=True)
+        facts = asked.facts
         assessed = Assessed(
-            new_id("a"), scored_at, facts.area, in_force.model.digest, in_force.version, scored, kind=facts.kind,
+            new_id("a"), asked.scored_at, facts.area, in_force.model.digest, in_force.version, scored, kind=facts.kind,
             channel=facts.channel, due_at=due, care_due_at=care_due if care_due < due else None,
-            closed_at=facts.closed_at, policy_digest=in_force.policy_digest, case_record=record,
+            closed_at=facts.closed_at, policy_digest=in_force.policy_digest, case_record=asked.record,
         )  # fmt: skip
-        answer = self._view(assessed, in_force.model, in_force.policy, grant)
-        self.metrics.scored(scored.tier, parse=parsed - began, score=made - parsed, view=time.perf_counter() - made)
+        self.metrics.scored(scored.tier)
         if (challenger := self.keeper.challenger) is not None:
-            self.shadow.offer(assessed.assessment_id, case, challenger)
-        return answer, assessed
+            self.shadow.offer(assessed.assessment_id, asked.case, challenger)
+        return assessed
+
+    async def _stored(self, in_force: InForce, told: Sequence[tuple[Asked, Assessed]]) -> Sequence[str | Exception]:
+        """Of each the id under which it is on disk, or why it is not; one commit for all, unless one of them fails."""
+        if not told:
+            return ()
+        try:
+            return await self.log.append_soon(
+                [assessed for _, assessed in told], keys=[asked.key for asked, _ in told],
+                policy=in_force.policy_content,
+            )  # fmt: skip
+        except Exception as error:
+            if len(told) == 1 or isinstance(error, LogUnavailable):
+                return [error] * len(told)
+        return [result for one in told for result in await self._stored(in_force, (one,))]
 
     def find(self, assessment_id: str, grant: Grant) -> dict[str, Any]:
         """A stored assessment as the grant's role may see it.
@@ -263,14 +318,25 @@ class Desk:
         self.log.close()
 
 
-@dataclass(frozen=True)
-class CaseFacts:
-    """What routing and the queue need of a case at its landmark; ``closed_at`` is its visible closure, if any."""
+def scored_each(scorer: Scorer, cases: Sequence[CaseRecord]) -> list[Scored | Exception]:
+    """Each case scored, or its error; where they fail together, each alone, so that no case fails for another's sake."""
+    try:
+        return [*scorer.score_cases(cases)]
+    except Exception as error:
+        if len(cases) == 1:
+            return [error]
+    return [result for case in cases for result in scored_each(scorer, (case,))]
 
-    area: str
-    kind: str
-    channel: str
-    closed_at: int | None
+
+def _answer(
+    stored: str | Exception, answer: dict[str, Any], told: tuple[Asked, Assessed]
+) -> dict[str, Any] | str | Exception:
+    """The answer where it was stored under its own id, else what came before."""
+    return answer if stored == told[1].assessment_id else stored
+
+
+def _rows_of(asked: Asked) -> int:
+    return len(asked.case.events)
 
 
 def facts_of(case: CaseRecord) -> CaseFacts:

@@ -13,6 +13,7 @@ from training.artifact.tiers import Tier
 
 SECONDS = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.25, 1.0, 4.0, 16.0)
 STAGE_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.004, 0.008, 0.032, 0.25, 1.0)
+ROUND_CASES = (1, 2, 4, 8, 16, 32)
 STAGES = ("parse", "score", "view", "log")
 OUTCOMES = ("scored", "failed", "dropped")
 RULES = frozenset(Rule)
@@ -30,8 +31,11 @@ class Metrics:
         self._seconds = Histogram(
             "defuse_request_seconds", "Time to answer", ["route"], buckets=SECONDS, registry=self._registry
         )
+        self._rounds = Histogram(
+            "defuse_round_cases", "Cases scored together", buckets=ROUND_CASES, registry=self._registry
+        )
         stages = Histogram(
-            "defuse_stage_seconds", "Time of one stage of a score", ["stage"], buckets=STAGE_SECONDS,
+            "defuse_stage_seconds", "Time of one stage of a round (parse: of a case)", ["stage"], buckets=STAGE_SECONDS,
             registry=self._registry,
         )  # fmt: skip
         self._stages = {stage: stages.labels(stage) for stage in STAGES}
@@ -71,9 +75,13 @@ class Metrics:
         """Take note of how long a stage took."""
         self._stages[stage].observe(seconds)
 
-    def scored(self, tier: Tier, **stages: float) -> None:
-        """Take note of an assessment and of the seconds of its stages."""
+    def scored(self, tier: Tier) -> None:
+        """Take note of an assessment."""
         self._tiers[tier.value].inc()
+
+    def round(self, cases: int, **stages: float) -> None:
+        """Take note of a round: of how many cases, and the seconds of its stages."""
+        self._rounds.observe(cases)
         for stage, seconds in stages.items():
             self._stages[stage].observe(seconds)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from features import catalogue
-from features.case_history import case_history, spine_of_one
+from features.case_history import case_histories, spine_of
 from features.errors import Fault, InvalidRecords
 from features.evidence import Evidence
 from features.history import Array, History, Spine
@@ -77,13 +77,20 @@ class Scorer:
 
         Raises InvalidRecords where the record does not know the dispute before ``as_of``.
         """
-        history, spine = case_history(case), spine_of_one(case.as_of)
+        (scored,) = self.score_cases((case,))
+        if isinstance(scored, InvalidRecords):
+            raise scored
+        return scored
+
+    def score_cases(self, cases: Sequence[CaseRecord]) -> Sequence[Scored | InvalidRecords]:
+        """The same for some case records at once, in order; the error of one takes nothing from the others."""
+        history, spine = case_histories(cases), spine_of(cases)
         view = View(history, spine, reference_income_cny=self.model.contract.reference_income_cny)
-        if not view.is_visible[0]:
-            allowed = "a version of the dispute recorded before as_of and not withdrawn"
-            fault = Fault("dispute.recorded_at", Rule.UNKNOWN_DISPUTE, allowed)
-            raise InvalidRecords("the dispute is not known at as_of", faults=(fault,))
-        return self.told(self.compute(view))[0]
+        if view.is_visible.all():
+            return self.told(self.compute(view))
+        known = spine[view.is_visible]
+        scored = iter(self.score_history(history, known) if len(known) else ())
+        return [next(scored) if is_visible else _not_known() for is_visible in view.is_visible]
 
     def score_history(self, history: History, spine: Spine) -> Iterator[Scored]:
         """Every landmark of a spine whose disputes are visible, block by block."""
@@ -171,6 +178,12 @@ class Scorer:
 def _floor_ranks(facts: Facts) -> Array:
     """The rank of the highest floor that holds at each landmark, 0 where none does."""
     return np.max([(floor.values > 0) * FLOOR_BY_ID[name].rank for name, floor in facts.floors.items()], axis=0)
+
+
+def _not_known() -> InvalidRecords:
+    allowed = "a version of the dispute recorded before as_of and not withdrawn"
+    fault = Fault("dispute.recorded_at", Rule.UNKNOWN_DISPUTE, allowed)
+    return InvalidRecords("the dispute is not known at as_of", faults=(fault,))
 
 
 def _own_columns(ids: list[str]) -> list[int]:

@@ -17,12 +17,14 @@ from pydantic_core import to_json
 
 from features.catalogue import BY_ID
 from features.clock import format_time
-from serving.assessment import Scored, shown_contributions
+from serving.assessment import Scored, known, shown_contributions
 from serving.log.chain import digest_of
 from serving.log.content import Content, Part, joined, opened, parted, sealed
 from serving.log.settling import URGENCY
 from serving.log.stored_text import FORM
 from training.artifact.floors import BY_ID as FLOOR_BY_ID
+
+CARE_ONLY = frozenset(indicator.id for indicator in BY_ID.values() if indicator.care_only)
 
 
 @dataclass(frozen=True)
@@ -55,13 +57,13 @@ class Assessed:
         if self.case_record is not None:
             case, care_events = parted(self.case_record, as_of=format_time(self.scored.as_of))
             parts.append(sealed(Part.CASE, case))
-        care = _care_record(self.scored, *self._halves)
+        care = _care_record(self.scored, self._shown)
         return (*parts, sealed(Part.CARE, care | {"events": care_events, "due_at": self.care_due_at}))
 
     @cached_property
-    def _halves(self) -> tuple[dict[str, Any], frozenset[str]]:
-        """The plain record, and what of it is ever shown to others than the care role: where the two halves part."""
-        return self.scored.to_record(), shown_contributions(self.scored)
+    def _shown(self) -> frozenset[str]:
+        """What is ever shown to others than the care role: where the two halves part."""
+        return shown_contributions(self.scored)
 
     @cached_property
     def text(self) -> str:
@@ -78,7 +80,7 @@ class Assessed:
                 "closed_at": self.closed_at,
                 "model": {"digest": self.model_digest, "version": self.model_version},
                 "policy": self.policy_digest,
-                "scored": _lasting_record(self.scored, *self._halves),
+                "scored": _lasting_record(self.scored, self._shown),
                 "contents": {content.part.value: content.digest for content in self.contents},
             }
         ).decode()
@@ -177,33 +179,40 @@ def stored(number: int, text: str, contents: Mapping[str, bytes | None]) -> Stor
 # --- the two halves of what was computed ------------------------------------------------------------------------------
 
 
-def _lasting_record(scored: Scored, record: Mapping[str, Any], shown: frozenset[str]) -> dict[str, Any]:
+def _lasting_record(scored: Scored, shown: frozenset[str]) -> dict[str, Any]:
     """All that every role may see, with the contributions that are ever shown to them, and the rest as one sum."""
     parts = [
-        [part.indicator, value["value"], part.contribution if part.indicator in shown else None,
-         [row for row in part.evidence if row not in scored.care_rows]]
-        for part, value in zip(scored.parts, record["parts"], strict=True) if not BY_ID[part.indicator].care_only
+        [part.indicator, known(part.value), part.contribution if part.indicator in shown else None,
+         _open_rows(part.evidence, scored)]
+        for part in scored.parts if part.indicator not in CARE_ONLY
     ]  # fmt: skip
     floors = [
-        [name, [row for row in rows if row not in scored.care_rows]]
-        for name, rows in scored.floors if not FLOOR_BY_ID[name].care_only
+        [name, _open_rows(rows, scored)] for name, rows in scored.floors if not FLOOR_BY_ID[name].care_only
     ]  # fmt: skip
     hidden = [part.contribution for part in scored.parts if part.indicator not in shown]
-    return {**record, "parts": parts, "floors": floors, "care_rows": [], "folded": math.fsum(hidden)}
+    return {
+        **scored.without_parts(), "parts": parts, "floors": floors, "care_rows": [], "folded": math.fsum(hidden),
+    }  # fmt: skip
 
 
-def _care_record(scored: Scored, record: Mapping[str, Any], shown: frozenset[str]) -> dict[str, Any]:
+def _open_rows(rows: tuple[str, ...], scored: Scored) -> tuple[str, ...]:
+    return tuple(row for row in rows if row not in scored.care_rows) if scored.care_rows else rows
+
+
+def _care_record(scored: Scored, shown: frozenset[str]) -> dict[str, Any]:
     """What the lasting record leaves out."""
     whole = {
-        part.indicator: [place, value["value"], part.contribution, list(part.evidence)]
-        for place, (part, value) in enumerate(zip(scored.parts, record["parts"], strict=True))
-        if BY_ID[part.indicator].care_only or not scored.care_rows.isdisjoint(part.evidence)
+        part.indicator: [place, known(part.value), part.contribution, part.evidence]
+        for place, part in enumerate(scored.parts)
+        if part.indicator in CARE_ONLY or not scored.care_rows.isdisjoint(part.evidence)
     }
     hidden = {
-        part.indicator: part.contribution for part in scored.parts if part.indicator not in {*shown, *whole}
-    }  # fmt: skip
+        part.indicator: part.contribution
+        for part in scored.parts
+        if part.indicator not in shown and part.indicator not in whole
+    }
     return {
-        "whole": whole, "hidden": hidden, "floors": record["floors"], "care_rows": record["care_rows"],
+        "whole": whole, "hidden": hidden, "floors": scored.floors, "care_rows": sorted(scored.care_rows),
         "folded": scored.folded,
     }  # fmt: skip
 

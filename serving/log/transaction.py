@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from serving.log.chain import START, Entry, next_entry
@@ -37,7 +36,7 @@ class Transaction:
     def entry(self, kind: str, payload: dict[str, Any]) -> Entry:
         """A new entry of the chain, with the next number."""
         made = next_entry(self.seq + 1, at_utc=now_us(), kind=kind, payload=payload, previous=self.head)
-        self.add("entries", asdict(made))
+        self.add("entries", vars(made))
         self.seq, self.head = made.seq, made.hash
         return made
 

@@ -23,6 +23,8 @@ ACUTE_DAYS = 14
 THIN_FIELDS = ("relation", "proximity", "stakes", "amount_cny", "minors_in_household")
 THIN_NULLS = 3
 FAMILY_RELATIONS = ("spouse_partner", "ex_spouse_partner", "family")
+IS_FAMILY = np.array([*(name in FAMILY_RELATIONS for name in RELATIONS), False])
+"""By the code of a relation; an unknown one (-1) takes the last place."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def read_facts(view: View) -> Facts:
 def _family_tie(view: View) -> Array:
     relation = view.case("relation")
     family_matter = view.case("kind") == DISPUTE_KINDS.index("marriage_family")
-    return np.isin(relation, [RELATIONS.index(name) for name in FAMILY_RELATIONS]) | ((relation < 0) & family_matter)
+    return IS_FAMILY[relation] | ((relation < 0) & family_matter)
 
 
 def _thin(view: View) -> Array:
