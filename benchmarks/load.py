@@ -11,11 +11,12 @@ import numpy as np
 
 @dataclass
 class Load:
-    """What came of some requests: the time of each in seconds, how many were not answered 200, and the whole time."""
+    """What came of some requests: the time of each in seconds, how many were not answered 200, the whole time, the answers."""
 
     seconds: list[float] = field(default_factory=list)
     errors: int = 0
     wall_seconds: float = 0.0
+    answers: list[bytes] = field(default_factory=list)
 
     @property
     def per_second(self) -> float:
@@ -31,6 +32,7 @@ class Load:
         self.seconds += other.seconds
         self.errors += other.errors
         self.wall_seconds += other.wall_seconds
+        self.answers += other.answers
 
 
 def load(port: int, path: str, body: bytes, *, at_once: int, requests: int) -> Load:
@@ -51,9 +53,10 @@ async def _load(port: int, path: str, body: bytes, at_once: int, requests: int) 
             left -= 1
             began = time.perf_counter()
             writer.write(request)
-            status = await _answer(reader)
+            status, answer = await _answer(reader)
             done.seconds.append(time.perf_counter() - began)
             done.errors += status != 200
+            done.answers.append(answer)
 
     began = time.perf_counter()
     try:
@@ -65,9 +68,8 @@ async def _load(port: int, path: str, body: bytes, at_once: int, requests: int) 
     return done
 
 
-async def _answer(reader: asyncio.StreamReader) -> int:
-    """The status of one answer, read to its end."""
+async def _answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    """The status of one answer and what it says, read to its end."""
     head = await reader.readuntil(b"\r\n\r\n")
     length = head.lower().split(b"content-length:")[1].split(b"\r\n")[0]
-    await reader.readexactly(int(length))
-    return int(head[9:12])
+    return int(head[9:12]), await reader.readexactly(int(length))

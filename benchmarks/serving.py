@@ -10,6 +10,7 @@ import http.client
 import json
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -81,6 +82,7 @@ def run(*, quick: bool) -> Iterator[Figure]:
                 for peer in peers:
                     peer.ask(at_once, quick=quick)
         yield from _figures(ours, echo, tutorial)
+        yield from _all_right(ours, home)
         yield from _batch(ours, rounds=2 if quick else 10)
 
 
@@ -101,6 +103,23 @@ def _figures(ours: Peer, echo: Peer, tutorial: Peer) -> Iterator[Figure]:
                 "1/s", peer.name, round(peer.loads[at_once].per_second, 1),
             )  # fmt: skip
     yield Figure("errors", float(sum(done.errors for done in ours.loads.values())), "answers")
+
+
+def _all_right(ours: Peer, home: Home) -> Iterator[Figure]:
+    """Every answer of the rounds held against one that was checked, and looked for in the log: what is not there is an error."""
+    expected = _lasting(_ask(ours.port, ours.body))
+    told = [answer for done in ours.loads.values() for answer in done.answers]
+    yield Figure("wrong_answers", float(sum(_lasting(answer) != expected for answer in told)), "answers")
+    with sqlite3.connect(home.log_database) as connection:
+        logged = {name for (name,) in connection.execute("SELECT assessment_id FROM assessments")}
+    ids = [json.loads(answer).get("assessment_id") for answer in told]
+    missing = len(ids) - len(logged.intersection(ids))  # an id that was told twice is missing once
+    yield Figure("answers_not_in_the_log", float(missing), "answers")
+
+
+def _lasting(answer: bytes) -> dict[str, object]:
+    """An assessment without what differs from one to the next."""
+    return {name: value for name, value in json.loads(answer).items() if name not in ("assessment_id", "scored_at")}
 
 
 def _batch(ours: Peer, *, rounds: int) -> Iterator[Figure]:

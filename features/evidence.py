@@ -33,7 +33,10 @@ class Evidence:
     def _divide(self, source: Selection | Extreme) -> tuple[Selection, list[int]]:
         """The selection with the place from which each landmark's rows stand in it."""
         selection = reaching(source) if isinstance(source, Extreme) else source
-        bounds = np.searchsorted(selection.row, np.arange(len(self._view) + 1)).tolist()
+        if len(self._view) == 1:
+            bounds = [0, selection.index.size]
+        else:
+            bounds = np.searchsorted(selection.row, np.arange(len(self._view) + 1)).tolist()
         self._sources.append(source)
         found = self._divided[id(source)] = selection, bounds
         return found

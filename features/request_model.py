@@ -237,9 +237,9 @@ def row_parts() -> tuple[RowPart, ...]:
 
 
 @cache
-def _part_checks() -> tuple[tuple[str, tuple[TimeRule, ...], tuple[str, ...]], ...]:
+def _part_checks() -> tuple[tuple[str, tuple[TimeRule, ...], tuple[str, str]], ...]:
     """Of every list: its name, the rules between its times, and its key (looked up once, not for each row)."""
-    return tuple((part, time_rules(table), table.key) for part, table in PARTS.items())
+    return tuple((part, time_rules(table), (table.key[0], table.key[1])) for part, table in PARTS.items())
 
 
 def _breaks_a_rule(case: BaseModel, now_us: int) -> bool:
@@ -247,14 +247,14 @@ def _breaks_a_rule(case: BaseModel, now_us: int) -> bool:
     if (case.as_of or 0) > now_us:  # type: ignore[attr-defined]
         return True
     dispute_id = case.dispute[0].dispute_id  # type: ignore[attr-defined]
-    for part, rules, key in _part_checks():
+    for part, rules, (row_id, recorded) in _part_checks():
         rows = [row.__dict__ for row in getattr(case, part)]
-        if any(rule.is_broken(row, now_us=now_us) for row in rows for rule in rules):
+        if any(rule.is_broken_in(rows, now_us=now_us) for rule in rules):
             return True
-        if len({tuple(row[name] for name in key) for row in rows}) < len(rows):
+        if len({(row[row_id], row[recorded]) for row in rows}) < len(rows):
             return True
-        is_own = part != "prior_disputes"
-        if any((row["dispute_id"] == dispute_id) is not is_own for row in rows):
+        own = sum([row["dispute_id"] == dispute_id for row in rows])
+        if own != (0 if part == "prior_disputes" else len(rows)):
             return True
     return False
 

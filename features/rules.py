@@ -7,10 +7,12 @@ gets the same rule name at either.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
+from typing import Any
 
 from features.errors import Fault
 from features.schema import Column, Table
@@ -152,6 +154,16 @@ class TimeRule:
         if self.form is TimeForm.WITHOUT_OTHER:
             return other is None
         return other is not None and time < other
+
+    def is_broken_in(self, rows: Sequence[Mapping[str, Any]], *, now_us: int) -> bool:
+        """Whether the times of any of some rows break the rule; every row has every column of it."""
+        column, other = self.column, self.other
+        if self.form is TimeForm.AFTER_NOW:
+            return any([time > now_us for row in rows if (time := row[column]) is not None])
+        given = [(time, row[other]) for row in rows if (time := row[column]) is not None]
+        if self.form is TimeForm.WITHOUT_OTHER:
+            return any([beside is None for _, beside in given])
+        return any([beside is not None and time < beside for time, beside in given])
 
     def broken_sql(self, *, now_us: int) -> str:
         """The same as a DuckDB condition over typed columns, never null."""

@@ -6,6 +6,8 @@ import math
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from features.catalogue import BY_ID
@@ -22,6 +24,7 @@ SCHEMA_VERSION = 1
 MOST_REASONS = 10
 MOST_RAISING = 5
 CARE_ROLES = frozenset({"care"})
+CARE_ONLY = frozenset(indicator.id for indicator in BY_ID.values() if indicator.care_only)
 
 
 class Part(NamedTuple):
@@ -64,7 +67,23 @@ class Scored:
 
     def without_parts(self) -> dict[str, Any]:
         """That record, but for its parts."""
-        return vars(self) | {"parts": None, "care_rows": sorted(self.care_rows), "cautions": list(self.cautions)}
+        record = {name: vars(self)[name] for name in self.__dataclass_fields__}
+        return record | {"parts": None, "care_rows": sorted(self.care_rows), "cautions": list(self.cautions)}
+
+    @cached_property
+    def open_parts(self) -> list[Part]:
+        """The parts that every role may see."""
+        return [part for part in self.parts if part.indicator not in CARE_ONLY]
+
+    @cached_property
+    def open_largest(self) -> list[Part]:
+        """The reasons of every role but care, largest first."""
+        return _largest(self.open_parts)
+
+    @cached_property
+    def open_raising(self) -> list[Part]:
+        """Those of them that call for help, for every role but care."""
+        return _raising(self.open_parts)
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Scored:
@@ -111,8 +130,8 @@ def assessment(
     ids are absent (charter rule 10).  ``erased`` are the parts of its content that are gone (``case``, ``care``).
     """
     care = role in CARE_ROLES
-    shown = [part for part in scored.parts if care or not BY_ID[part.indicator].care_only]
-    reasons = _largest(shown)
+    reasons = _largest([*scored.parts]) if care else scored.open_largest
+    raising = _raising([*scored.parts]) if care else scored.open_raising
     floors = [one for one in scored.floors if care or not FLOOR_BY_ID[one[0]].care_only]
     hidden = frozenset() if care else scored.care_rows
     whole, listed = ([part.contribution for part in parts] for parts in (scored.parts, reasons))
@@ -134,7 +153,7 @@ def assessment(
         "other_contribution": other_contribution(whole, listed, folded=scored.folded),
         "cautions": [caution_record(code) for code in (*scored.cautions, *_erased(erased, care=care))],
         "routing": routing_record(
-            scored.tier, policy, as_of=scored.as_of, raising=[part.indicator for part in _raising(shown)],
+            scored.tier, policy, as_of=scored.as_of, raising=[part.indicator for part in raising],
             floors=[name for name, _ in floors], violent_family_tie=scored.violent_family_tie,
         ),
     }  # fmt: skip
@@ -159,13 +178,13 @@ def other_contribution(whole: Iterable[float], listed: Iterable[float], *, folde
 
 def shown_contributions(scored: Scored) -> frozenset[str]:
     """The indicators whose own contribution shows in anybody's view but care's; of the others only the sum does."""
-    shown = [part for part in scored.parts if not BY_ID[part.indicator].care_only]
-    return frozenset(part.indicator for part in (*_largest(shown), *_raising(shown)))
+    return frozenset([part.indicator for part in (*scored.open_largest, *scored.open_raising)])
 
 
 def _largest(shown: list[Part]) -> list[Part]:
-    sizes = sorted((-abs(part.contribution), part.indicator, place) for place, part in enumerate(shown))
-    return [shown[place] for _, _, place in sizes[:MOST_REASONS]]
+    """The largest by size; of the same size the one with the smaller id comes first."""
+    by_id = sorted(shown, key=itemgetter(0))
+    return sorted(by_id, key=lambda part: abs(part.contribution), reverse=True)[:MOST_REASONS]
 
 
 def _raising(shown: list[Part]) -> list[Part]:

@@ -70,6 +70,7 @@ class Scorer:
         self._columns = _own_columns(self.ids)
         self._open = [not indicator.care_only for indicator in self.indicators]
         self._closed = len(self._open) - sum(self._open)
+        self._by_id = sorted(range(len(self.ids)), key=self.ids.__getitem__)
         self._cautions = CautionRules(model.contract, self.ids, watch=watch or Watch(), fallback=fallback)
 
     def score_case(self, case: CaseRecord) -> Scored:
@@ -140,7 +141,9 @@ class Scorer:
                 (name, evidence.of(floor, row)) for name, floor in facts.floors.items() if floor.values[row] > 0
             )
             contributions = explained.contributions[row].tolist()
-            shown = self._shown(contributions)
+            rows: list[tuple[str, ...]] = [()] * len(contributions)
+            for place in self._shown(contributions):
+                rows[place] = evidence.of(computed.measures[self.ids[place]], row)
             scored.append(
                 Scored(
                     dispute_id=view.dispute_id(row),
@@ -152,26 +155,20 @@ class Scorer:
                     tier=decided_tier(
                         int(computed.ranks[row]), int(computed.floor_ranks[row]), thin=bool(facts.thin[row])
                     ),
-                    parts=tuple(
-                        Part(
-                            name, value, contributions[n],
-                            evidence.of(computed.measures[name], row) if n in shown else (),
-                        )
-                        for n, (name, value) in enumerate(zip(self.ids, computed.own[row].tolist(), strict=True))
-                    ),
+                    parts=tuple(map(Part, self.ids, computed.own[row].tolist(), contributions, rows)),
                     floors=floors,
                     thin=bool(facts.thin[row]),
                     violent_family_tie=bool(facts.violent_family_tie[row]),
                     care_rows=frozenset(evidence.ids_in(care, row)) if care.index.size else frozenset(),
                     cautions=computed.cautions[row],
                 )
-            )  # fmt: skip
+            )
         return scored
 
     def _shown(self, contributions: list[float]) -> set[int]:
         """The places of what some role sees as a reason: only their evidence is ever told."""
-        ordered = sorted(zip((-abs(one) for one in contributions), self.ids, range(len(contributions)), strict=True))
-        order = [place for _, _, place in ordered[: MOST_REASONS + self._closed]]
+        sizes = [abs(one) for one in contributions]
+        order = sorted(self._by_id, key=sizes.__getitem__, reverse=True)[: MOST_REASONS + self._closed]
         return {*order[:MOST_REASONS], *[place for place in order if self._open[place]][:MOST_REASONS]}
 
 

@@ -27,6 +27,7 @@ PRAGMAS = (
     "PRAGMA synchronous = FULL",
     "PRAGMA secure_delete = ON",  # what is erased is overwritten, not only forgotten
     "PRAGMA trusted_schema = OFF",
+    "PRAGMA wal_autocheckpoint = 4000",  # 16 MB: whose commit it falls to waits for some milliseconds more
 )
 NOT_OURS = frozenset({"SQLITE_NOTADB", "SQLITE_CORRUPT"})
 

@@ -17,14 +17,13 @@ from pydantic_core import to_json
 
 from features.catalogue import BY_ID
 from features.clock import format_time
-from serving.assessment import Scored, known, shown_contributions
+from serving.assessment import CARE_ONLY, Scored, known, shown_contributions
 from serving.log.chain import digest_of
 from serving.log.content import Content, Part, joined, opened, parted, sealed
 from serving.log.settling import URGENCY
 from serving.log.stored_text import FORM
 from training.artifact.floors import BY_ID as FLOOR_BY_ID
 
-CARE_ONLY = frozenset(indicator.id for indicator in BY_ID.values() if indicator.care_only)
 
 
 @dataclass(frozen=True)

@@ -125,15 +125,19 @@ def test_drawn_disputes_are_the_same_in_a_folder_and_as_requests(seed, model, tm
         as_of, text = parse_time(landmark.isoformat()), landmark.isoformat()
         with read_records(folder) as records:
             assert records.report.ok, records.report.faults[:3]
+            asked, answered = [], []
             for number, scored in enumerate(batch_of(scorer, records, as_of, tmp_path / text)):
                 case = plain_case(folder, scored.dispute_id, text)
-                alone = scorer.score_case(parse_case(case, now_us=now_us()))
+                asked.append(parse_case(case, now_us=now_us()))
+                alone = scorer.score_case(asked[-1])
+                answered.append(repr(alone))
                 assert repr(alone) == repr(scored), (text, scored.dispute_id)
                 if number % 10 == 0:
                     exported = case_record(records, scored.dispute_id, as_of=as_of)
                     assert repr(scorer.score_case(parse_case(exported, now_us=now_us()))) == repr(scored)
                 floors |= {name for name, _ in scored.floors}
                 compared += 1
+            assert [repr(one) for one in scorer.score_cases(asked)] == answered, "requests of one round"
     assert floors == {"F1", "F2", "F3", "F4", "F5"}
     assert compared > 180
 
