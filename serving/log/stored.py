@@ -25,7 +25,6 @@ from serving.log.stored_text import FORM
 from training.artifact.floors import BY_ID as FLOOR_BY_ID
 
 
-
 @dataclass(frozen=True)
 class Assessed:
     """One assessment about to be stored.  Times are microseconds UTC.
