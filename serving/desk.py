@@ -33,8 +33,8 @@ from training.artifact.store import load_model
 
 BATCH_FAULTS = 50
 CASES_A_ROUND = 16
-ROWS_A_ROUND = 4_000
-"""A round is full at so many events: it holds one more case of the largest size at most."""
+BYTES_A_ROUND = 1 << 20
+"""A round is full at so many bytes of case records: it holds one more of the largest size at most."""
 
 
 def now_us() -> int:
@@ -54,14 +54,23 @@ class CaseFacts:
 
 @dataclass(frozen=True)
 class Asked:
-    """One validated case record with who sent it, when it was read, and under which key."""
+    """One case record as it was sent, by whom, and under which key."""
 
+    body: bytes | dict[str, Any]
+    grant: Grant
+    key: RequestKey | None
+    most_faults: int = FAULTS_KEPT
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """One case record that is whole and may be scored, and when it was read."""
+
+    asked: Asked
     record: dict[str, Any]
     case: CaseRecord
     facts: CaseFacts
-    grant: Grant
     scored_at: int
-    key: RequestKey | None
 
 
 class Desk:
@@ -80,7 +89,7 @@ class Desk:
         self.log = DecisionLog(home.database_url, anchoring=self.policy.anchor)
         self.shadow = Shadow(self.log.keep_shadow, metrics=self.metrics)
         self._rounds: Rounds[Asked, dict[str, Any] | str] = Rounds(
-            self._round, most=CASES_A_ROUND, weigh=_rows_of, weight_limit=ROWS_A_ROUND
+            self._round, most=CASES_A_ROUND, weigh=_size_of, weight_limit=BYTES_A_ROUND
         )
 
     def _earlier_model(self, digest: str) -> Model:
@@ -126,7 +135,7 @@ class Desk:
             first = await asyncio.to_thread(self.log.earlier_answer, request)
             if first is not None:
                 return await asyncio.to_thread(self._first_answer, first, grant)
-        answer = await self._rounds.answer(self._read(body, grant, key=request))
+        answer = await self._rounds.answer(Asked(body, grant, request))
         return answer if isinstance(answer, dict) else await asyncio.to_thread(self._first_answer, answer, grant)
 
     async def score_all(
@@ -137,24 +146,20 @@ class Desk:
         Each error lists its first ``BATCH_FAULTS`` faults, so that a small body can't ask for a huge answer.  A key
         stands for each case by its place, counted from ``first_place``.  Raises LogUnavailable for all of them.
         """
-        results: list[tuple[dict[str, Any] | None, Exception | None]] = [(None, None)] * len(cases)
-        asked: list[Asked] = []
-        places = []
-        for place, case in enumerate(cases):
-            try:
-                request = None if key is None else self._request_key(key, grant, case, place=first_place + place)
-                asked.append(self._read(case, grant, key=request, most_faults=BATCH_FAULTS))
-            except Exception as error:
-                results[place] = (None, error)
-            else:
-                places.append(place)
-        for place, answer in zip(places, await self._round(asked) if asked else (), strict=True):
+        asked = [
+            Asked(case, grant, self._key_of_place(key, grant, case, place=place), BATCH_FAULTS)
+            for place, case in enumerate(cases, first_place)
+        ]
+        results: list[tuple[dict[str, Any] | None, Exception | None]] = []
+        for answer in await self._round(asked):
             if isinstance(answer, LogUnavailable):
                 raise answer  # of the batch as a whole: it may be sent again
-            if isinstance(answer, str):
-                results[place] = (await asyncio.to_thread(self._first_answer, answer, grant), None)
+            if isinstance(answer, Exception):
+                results.append((None, answer))
+            elif isinstance(answer, str):
+                results.append((await asyncio.to_thread(self._first_answer, answer, grant), None))
             else:
-                results[place] = (None, answer) if isinstance(answer, Exception) else (answer, None)
+                results.append((answer, None))
         return results
 
     def _request_key(
@@ -164,22 +169,30 @@ class Desk:
         hours = self.policy.retention.idempotency_hours
         return request_key(key, holder=grant.token_sha256, body=sent, hours=hours, place=place)
 
+    def _key_of_place(self, key: str | None, grant: Grant, case: Any, *, place: int) -> RequestKey | None:
+        """The key of one case of a batch; none for what has no canonical text (NaN), as that is no case record."""
+        try:
+            return None if key is None else self._request_key(key, grant, case, place=place)
+        except ValueError:
+            return None
+
     def _first_answer(self, first: str | KeyReused, grant: Grant) -> dict[str, Any]:
         if isinstance(first, KeyReused):
             raise first
         return self.view(self.found(first, grant), grant)
 
-    def _read(
-        self, body: bytes | dict[str, Any], grant: Grant, *, key: RequestKey | None, most_faults: int = FAULTS_KEPT
-    ) -> Asked:
-        """A case record, validated, that its sender may have scored.  Raises InvalidRecords, Problem 403."""
+    def _read(self, asked: Asked) -> Admitted | Exception:
+        """A case record, validated, that its sender may have scored; else why it is none."""
         began, scored_at = time.perf_counter(), now_us()
-        record = read_json(body) if isinstance(body, bytes) else body
-        case = parse_case(record, now_us=scored_at, most_faults=most_faults)
-        facts = facts_of(case)
-        demand(grant, MAY_SCORE, area=facts.area)
+        try:
+            record = read_json(asked.body) if isinstance(asked.body, bytes) else asked.body
+            case = parse_case(record, now_us=scored_at, most_faults=asked.most_faults)
+            facts = facts_of(case)
+            demand(asked.grant, MAY_SCORE, area=facts.area)
+        except Exception as error:
+            return error
         self.metrics.stage("parse", time.perf_counter() - began)
-        return Asked(record, case, facts, grant, scored_at, key)
+        return Admitted(asked, record, case, facts, scored_at)
 
     async def _round(self, asked: Sequence[Asked]) -> list[dict[str, Any] | str | Exception]:
         """Of each the logged assessment as its sender may see it, the id of the first one under its key, or its error.
@@ -187,42 +200,48 @@ class Desk:
         One model and one policy, from the beginning of the round to its end.
         """
         in_force = self.in_force
+        read = [self._read(one) for one in asked]
+        admitted = [one for one in read if isinstance(one, Admitted)]
         began = time.perf_counter()
-        results = scored_each(in_force.scorer, [one.case for one in asked])
+        scores = scored_each(in_force.scorer, [one.case for one in admitted])
         made = time.perf_counter()
         told = [
             (one, self._assessed(in_force, one, scored))
-            for one, scored in zip(asked, results, strict=True) if not isinstance(scored, Exception)
+            for one, scored in zip(admitted, scores, strict=True) if isinstance(scored, Scored)
         ]  # fmt: skip
-        answers = [self._view(assessed, in_force.model, in_force.policy, one.grant) for one, assessed in told]
+        answers = [
+            self._view(assessed, in_force.model, in_force.policy, one.asked.grant) for one, assessed in told
+        ]  # fmt: skip
         viewed = time.perf_counter()
-        stored = iter(await self._stored(in_force, told))
-        self.metrics.round(len(asked), score=made - began, view=viewed - made, log=time.perf_counter() - viewed)
-        answered = iter(zip(answers, told, strict=True))
-        return [
-            scored if isinstance(scored, Exception) else _answer(next(stored), *next(answered)) for scored in results
+        stored = await self._stored(in_force, told)
+        if told:
+            self.metrics.round(len(told), score=made - began, view=viewed - made, log=time.perf_counter() - viewed)
+        outcomes: list[dict[str, Any] | str | Exception] = [
+            answer if under == assessed.assessment_id else under
+            for answer, under, (_, assessed) in zip(answers, stored, told, strict=True)
         ]
+        return _filled(read, _filled(scores, outcomes))
 
-    def _assessed(self, in_force: InForce, asked: Asked, scored: Scored) -> Assessed:
+    def _assessed(self, in_force: InForce, one: Admitted, scored: Scored) -> Assessed:
         due, care_due = due_at(scored, in_force.policy), due_at(scored, in_force.policy, care=True)
-        facts = asked.facts
+        facts = one.facts
         assessed = Assessed(
-            new_id("a"), asked.scored_at, facts.area, in_force.model.digest, in_force.version, scored, kind=facts.kind,
+            new_id("a"), one.scored_at, facts.area, in_force.model.digest, in_force.version, scored, kind=facts.kind,
             channel=facts.channel, due_at=due, care_due_at=care_due if care_due < due else None,
-            closed_at=facts.closed_at, policy_digest=in_force.policy_digest, case_record=asked.record,
+            closed_at=facts.closed_at, policy_digest=in_force.policy_digest, case_record=one.record,
         )  # fmt: skip
         self.metrics.scored(scored.tier)
         if (challenger := self.keeper.challenger) is not None:
-            self.shadow.offer(assessed.assessment_id, asked.case, challenger)
+            self.shadow.offer(assessed.assessment_id, one.case, challenger)
         return assessed
 
-    async def _stored(self, in_force: InForce, told: Sequence[tuple[Asked, Assessed]]) -> Sequence[str | Exception]:
+    async def _stored(self, in_force: InForce, told: Sequence[tuple[Admitted, Assessed]]) -> Sequence[str | Exception]:
         """Of each the id under which it is on disk, or why it is not; one commit for all, unless one of them fails."""
         if not told:
             return ()
         try:
             return await self.log.append_soon(
-                [assessed for _, assessed in told], keys=[asked.key for asked, _ in told],
+                [assessed for _, assessed in told], keys=[one.asked.key for one, _ in told],
                 policy=in_force.policy_content,
             )  # fmt: skip
         except Exception as error:
@@ -320,6 +339,8 @@ class Desk:
 
 def scored_each(scorer: Scorer, cases: Sequence[CaseRecord]) -> list[Scored | Exception]:
     """Each case scored, or its error; where they fail together, each alone, so that no case fails for another's sake."""
+    if not cases:
+        return []
     try:
         return [*scorer.score_cases(cases)]
     except Exception as error:
@@ -328,15 +349,14 @@ def scored_each(scorer: Scorer, cases: Sequence[CaseRecord]) -> list[Scored | Ex
     return [result for case in cases for result in scored_each(scorer, (case,))]
 
 
-def _answer(
-    stored: str | Exception, answer: dict[str, Any], told: tuple[Asked, Assessed]
-) -> dict[str, Any] | str | Exception:
-    """The answer where it was stored under its own id, else what came before."""
-    return answer if stored == told[1].assessment_id else stored
+def _filled(results: Sequence[Any], further: Sequence[Any]) -> list[Any]:
+    """Results with what came further of each that is no error."""
+    rest = iter(further)
+    return [one if isinstance(one, Exception) else next(rest) for one in results]
 
 
-def _rows_of(asked: Asked) -> int:
-    return len(asked.case.events)
+def _size_of(asked: Asked) -> int:
+    return len(asked.body) if isinstance(asked.body, bytes) else 0
 
 
 def facts_of(case: CaseRecord) -> CaseFacts:

@@ -113,6 +113,13 @@ def test_the_same_key_twice_in_a_round_is_one_assessment(desk):
     assert desk.log.head()[0] == 1
 
 
+def test_a_case_without_a_canonical_text_has_its_own_problem_in_a_batch_with_a_key(desk):
+    odd = CASES[1] | {"dispute": CASES[1]["dispute"] | {"amount_cny": float("nan")}}
+    first, second = asyncio.run(desk.score_all([CASES[0], odd], NO_TOKEN_NEEDED, key="a-key-of-a-batch"))
+    assert first[0]["tier"] and first[1] is None
+    assert second[0] is None and [fault.rule for fault in second[1].faults] == ["not_a_number"]
+
+
 def test_a_row_that_cannot_be_stored_keeps_no_other_from_the_log(desk, monkeypatch):
     add = desk.log._append_one
 
