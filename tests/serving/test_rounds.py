@@ -64,7 +64,7 @@ def test_answers_of_a_round_are_those_of_each_alone_and_each_is_logged(desk):
     assert [content(one) for one in together] == [content(one) for one in alone * 2]
     assert len({one["assessment_id"] for one in together}) == len(together)
     for answer in together:
-        assert desk.find(answer["assessment_id"], NO_TOKEN_NEEDED) == answer
+        assert desk.view(desk.found(answer["assessment_id"], NO_TOKEN_NEEDED), NO_TOKEN_NEEDED) == answer
     assert desk.log.head()[0] == len(alone) + len(together), "one entry each"
 
 
