@@ -26,7 +26,7 @@ from training.artifact.tiers import Tier
 
 AS_OF = 1_717_200_000_000_000
 PART = 2_000
-CASES = 60_000
+CASES = 50_000
 TIERS = (*[Tier.BLUE] * 90, *[Tier.YELLOW] * 6, *[Tier.ORANGE] * 2, Tier.RED, Tier.CONTACT_FIRST)
 ROW = {
     "channel": "grid", "type": "verbal_altercation", "occurred_at": "2024-05-20T08:00:00Z",
