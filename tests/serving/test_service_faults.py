@@ -115,6 +115,28 @@ def test_a_slow_disk_delays_the_answer_until_it_is_written(client, home, monkeyp
     assert whole(home).assessments == 1
 
 
+def test_a_clock_that_jumps_refuses_what_lies_ahead_of_it_and_breaks_no_chain(client, home, monkeypatch):
+    """Back by ten years: rows lie in the future, which is a fault that is told; ahead again: all is scored."""
+    from serving import desk as desk_module
+    from serving.log import transaction
+
+    now, years = desk_module.now_us(), 10 * 365 * 86_400_000_000
+    clocks = (0, -years, years)
+    statuses = []
+    for jump in clocks:
+        for module in (desk_module, transaction):
+            monkeypatch.setattr(module, "now_us", lambda jump=jump: now + jump)
+        answer = told(client)
+        statuses.append(answer.status_code)
+        if answer.status_code == 422:
+            assert {fault["rule"] for fault in answer.json()["errors"]} >= {"recorded_in_future"}
+        assert client.get("/readyz").status_code == 200
+    assert statuses == [200, 422, 200]
+    found = whole(home)
+    assert found.ok, found.first_break
+    assert found.assessments == 2
+
+
 def test_what_was_answered_before_a_kill_is_in_the_log(home):
     """A small share of `python -m benchmarks faults`: five kills at random instants under load."""
     import json
