@@ -12,7 +12,7 @@ from serving.access import Grant
 from serving.desk import Desk
 from serving.log.waiting import WaitingCase
 from serving.pages.draws import is_judged_first
-from serving.pages.numbers import ON_A_LOG_SCALE
+from serving.pages.numbers import ON_A_LOG_SCALE, value_words
 from serving.pages.queue import Filters, Place, Standing, capacity, records_of, standing, waiting_page
 from serving.policy import Review
 from serving.showing import JUDGE_FIRST, MANUAL
@@ -100,7 +100,7 @@ def _hidden(one: WaitingCase, stands: Standing, review: Review) -> str | None:
 def _why(scored: dict[str, Any]) -> dict[str, str]:
     """The one line: the floor that holds, else what raises the score most among what everybody may see.
 
-    What is told as a logarithm comes last: it is no plain word.
+    What the catalogue tells as a logarithm comes last, and in plain numbers.
     """
     floors = sorted((FLOOR_BY_ID[name] for name, _ in scored["floors"]), key=lambda floor: -floor.rank)
     if floors:
@@ -112,6 +112,9 @@ def _why(scored: dict[str, Any]) -> dict[str, str]:
     if not raising:
         return {"en": "No reason stands out", "zh": "没有突出的理由"}
     _, _, name, value = max(raising)
+    if name in ON_A_LOG_SCALE:
+        told, title = value_words(name, value), BY_ID[name].title
+        return {"en": f"{title.en}: {told['en']}", "zh": f"{title.zh}:{told['zh']}"}
     words = sentence(BY_ID[name], value)
     return {"en": words.en, "zh": words.zh}
 

@@ -1,7 +1,7 @@
 """The pages in a real browser: log in, queue, judge first, decide, a party's sheet, oversight, in both languages.
 
 Debian's Chromium drives them; where there is none the tests are skipped, and counted with the reason.  With
-``DEFUSE_PICTURES`` set to a folder the pictures of the docs are taken on the way.
+``DEFUSE_PICTURES`` set to a folder a picture of every page is kept there, to be looked at.
 """
 
 import os
@@ -84,7 +84,11 @@ def look(tab, name):
     """Nothing serious for who can't see or point; no scrolling sideways; a picture where pictures are taken."""
     found = Axe().run(tab, options=WCAG).response["violations"]
     assert not [(one["id"], [node["html"][:120] for node in one["nodes"]][:3]) for one in found]
-    assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    size = tab.viewport_size
+    for width in (size["width"], 375):
+        tab.set_viewport_size({"width": width, "height": size["height"]})
+        assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), width
+    tab.set_viewport_size(size)
     if PICTURES:
         tab.screenshot(path=Path(PICTURES) / f"{name}.png", full_page=True)
 
@@ -149,6 +153,27 @@ def test_one_case_on_a_telephone_and_on_one_printed_sheet(tab, served, tmp_path)
     assert sheet.read_bytes().count(b"/Type /Page\n") + sheet.read_bytes().count(b"/Type /Page ") == 1
     tab.set_viewport_size({"width": 360, "height": 740})
     look(tab, "review-case-telephone")
+
+
+def test_a_row_is_corrected_and_the_case_assessed_anew(tab, served):
+    """The row is chosen by its number, day and words; the new assessment shows the row as denied, beside the old one."""
+    log_in(tab, served[0])
+    tab.locator(".case-link").last.click()
+    tab.check("input[value=cannot_say]")
+    tab.click(".judge button")
+    tab.wait_for_selector(".score")
+    before, form = tab.url.partition("#")[0], tab.locator("details:has(#row)")
+    form.locator("summary").click()
+    number = tab.locator("tr.conduct:not(.apart) th").last.inner_text()
+    assert number in tab.locator("#row option").evaluate_all("all => all.map(one => one.value)")
+    tab.select_option("#row", value=number)
+    tab.check("input[name=change][value=denied]")
+    tab.fill("#correction-text", "双方都说没有此事")
+    form.locator("button").click()
+    tab.wait_for_url(lambda url: url.partition("#")[0] != before)
+    row = tab.locator(f"#row-{number}")
+    assert "apart" in row.get_attribute("class") and row.locator(".badge").count() >= 2
+    assert tab.locator(f"a[href='{before[len(served[1]) :]}']").count() == 1
 
 
 def test_a_case_is_decided_without_javascript(browser, served):
