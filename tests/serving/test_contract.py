@@ -301,7 +301,7 @@ def test_a_bug_is_told_without_details(client, app, monkeypatch, caplog):
     def broken(*_):
         raise ValueError(f"{SECRET} went wrong")
 
-    monkeypatch.setattr(app.state.desk.in_force.scorer, "_score", broken)
+    monkeypatch.setattr(app.state.desk.in_force.scorer, "compute", broken)
     is_problem(client.post("/v1/score", json=case(narrative=SECRET)), 500)
     answer = client.post("/v1/score/batch", json={"cases": [case(narrative=SECRET)]})
     problem = answer.json()["results"][0]["problem"]
