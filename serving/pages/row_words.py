@@ -27,7 +27,6 @@ class RowWords:
     number: str
     css: str
     occurred: str
-    day: str
     known: str
     known_later: str
     lane: str
@@ -41,6 +40,11 @@ class RowWords:
     narrative: str
     id: str
 
+    @property
+    def day(self) -> str:
+        """The day on which it occurred."""
+        return self.occurred[:10]
+
 
 def row_words(page: Mapping[str, Any], language: Language, *, code: Coded, code_plain: Coded) -> tuple[RowWords, ...]:
     """The rows of a case's page record, in order; ``code`` and ``code_plain`` give the words of a code."""
@@ -51,7 +55,6 @@ def row_words(page: Mapping[str, Any], language: Language, *, code: Coded, code_
             number=_number(row["anchor"]),
             css=_css(row, is_printed=row["anchor"] in printed),
             occurred=local(row["occurred_at"]),
-            day=local_date(row["occurred_at"]),
             known=local(row["recorded_at"]),
             known_later=language.say("{days} days later", days=row["days_late"]) if row["is_late"] else "",
             lane=code_plain("lane", row["lane"]),

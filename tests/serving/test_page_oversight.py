@@ -52,21 +52,18 @@ def test_overrides_and_confirmed_need_are_counted_by_tier(reviewing):
     assert all(one["of"] is None for one in elsewhere["overrides"])
 
 
+def own_views(cases, *, in_need):
+    """One view before the score of each blue case; the first ones say that it needs more."""
+    for place, (one, row) in enumerate(zip(cases, decisions(len(cases), stage="preliminary", view=None), strict=True)):
+        same = {name: one[name] for name in ("assessment_id", "dispute_id")}
+        yield row | same | {"assessed_tier": "blue", "tier": "yellow" if place < in_need else "blue"}
+
+
 def test_missed_need_and_overdue_units_come_from_the_cases(reviewing):
     cases = list(rows(400))
     with reviewing.desk.log.database.engine.begin() as connection:
         connection.execute(sa.insert(CASES), cases)
-    blue = [row for row in cases if row["tier"] == "blue"]
-    judged = [
-        row
-        | {
-            "assessment_id": one["assessment_id"],
-            "dispute_id": one["dispute_id"],
-            "assessed_tier": "blue",
-            "tier": "orange" if place < 5 else "blue",
-        }
-        for place, (one, row) in enumerate(zip(blue[:40], decisions(40, stage="preliminary", view=None), strict=True))
-    ]
+    judged = own_views([row for row in cases if row["tier"] == "blue"][:40], in_need=5)
     page = told(reviewing, judged)
     assert page["missed_need"] is None, "nobody judged a yellow one yet"
     late = [row for row in cases if row["due_at"] < NOW and row["tier"] != "blue"]
@@ -77,16 +74,7 @@ def test_missed_need_and_overdue_units_come_from_the_cases(reviewing):
 def test_missed_need_says_who_was_not_judged_and_what_they_may_hide(reviewing):
     """80 blue cases, all drawn: 40 judged, 10 of them in need; yellow has none.  20, or 10 to 50 whatever the others."""
     cases = [row for row in rows(400) if row["tier"] == "blue"]
-    judged = [
-        row
-        | {
-            "assessment_id": one["assessment_id"],
-            "dispute_id": one["dispute_id"],
-            "assessed_tier": "blue",
-            "tier": "yellow" if place < 10 else "blue",
-        }
-        for place, (one, row) in enumerate(zip(cases[:40], decisions(40, stage="preliminary", view=None), strict=True))
-    ]
+    judged = own_views(cases[:40], in_need=10)
     cannot_say = decisions(
         1, first=100, stage="preliminary", tier=None, view="cannot_say", assessment_id=cases[60]["assessment_id"]
     )
