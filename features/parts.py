@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
@@ -23,6 +21,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from features.errors import UserError
+from features.worker_process import end_with_parent
 from features.working_folder import Product, WorkingFolder, hold_shared, place_of, sha256, write_text
 
 FEW_EVENTS = 300_000
@@ -89,19 +88,10 @@ def _built_in_processes(
 def _live_with_parent(lock: Path) -> None:
     """Tie this worker to its parent: none may write into a folder that another build has taken over.
 
-    A worker whose parent was killed would wait for work for ever.  The lock tells the next build that one is left.
+    The lock tells the next build that a worker whose parent was killed is left.
     """
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a worker without a word; the parent tells
     hold_shared(lock)
-    parent = parent_process()
-    if parent is None or not parent.is_alive():
-        os._exit(1)
-
-    def follow() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=follow, daemon=True).start()
+    end_with_parent()
 
 
 def _fitting_workers(folders: list[Path]) -> int:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from typing import Any
 
 import sqlalchemy as sa
 
 from features.errors import UserError
+from features.worker_process import end_with_parent
 from serving.log.database import Database
 from serving.log.tables import ASSESSMENTS, ENTRIES
 from serving.log.verified_rows import Found, Piece, check_piece
@@ -110,16 +110,7 @@ class _Worker:
 
 def _begin_worker(address: str, barrier: threading.Barrier) -> None:
     """Take the address; end with the parent, however it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a worker without a word; the parent tells
-    parent = parent_process()
-    if parent is None or not parent.is_alive():
-        os._exit(1)
-
-    def follow() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=follow, daemon=True).start()
+    end_with_parent()
     _Worker.database, _Worker.barrier = Database(address), barrier
 
 
