@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 from pydantic_core import to_json
 
@@ -11,7 +9,7 @@ from features.evidence import reaching
 from features.history import Array, offsets_of
 from features.view import Extreme, Measure, Pairs, Selection, View
 
-NONE = "[]"
+NONE, _BETWEEN = "[]", '","'
 Names = list[str]
 
 
@@ -20,11 +18,9 @@ class EvidenceTexts:
 
     def __init__(self, view: View, *, hidden: Selection | None) -> None:
         """Take a view; the ids of the ``hidden`` rows show in no evidence of their landmark."""
-        self._view = view
+        self._view = view  # below, what is found by its identity is kept beside it
         self._named: dict[int, tuple[Pairs, Array, Array]] = {}
-        self._divided: dict[
-            int, tuple[Selection | Extreme, Names, Array]
-        ] = {}  # kept: they are found by their identity
+        self._divided: dict[int, tuple[Selection | Extreme, Names, Array]] = {}
         self._disputes = escaped([str(name) for name in view.history.dispute_ids[view.spine.dispute]])
         self._hidden = {} if hidden is None else self._by_landmark(hidden)
 
@@ -34,23 +30,23 @@ class EvidenceTexts:
         bounds = [(names, ends[rows].tolist(), ends[rows + 1].tolist()) for names, ends in sources]
         if len(bounds) == 1:
             names, lows, highs = bounds[0]
-            found: Iterable[Names] = [names[low:high] for low, high in zip(lows, highs, strict=True)]
+            found = [names[low:high] for low, high in zip(lows, highs, strict=True)]
         else:
             found = [
                 [name for names, lows, highs in bounds for name in names[lows[place] : highs[place]]]
                 for place in range(len(rows))
             ]
+        if measure.from_case:
+            own = [self._disputes[row] for row in rows.tolist()]
+            found = [[one, *dict.fromkeys(names)] for one, names in zip(own, found, strict=True)]
+        else:
+            found = [[*dict.fromkeys(names)] if len(names) > 1 else names for names in found]
         if self._hidden:
             found = [
                 [name for name in names if name not in self._hidden.get(row, ())]
                 for names, row in zip(found, rows.tolist(), strict=True)
             ]
-        if measure.from_case:
-            own = self._disputes
-            return [
-                _list_of([own[row], *dict.fromkeys(names)]) for names, row in zip(found, rows.tolist(), strict=True)
-            ]
-        return [_list_of(dict.fromkeys(names) if len(names) > 1 else names) for names in found]
+        return [f'["{_BETWEEN.join(names)}"]' if names else NONE for names in found]
 
     def _by_landmark(self, selection: Selection) -> dict[int, frozenset[str]]:
         if not selection.index.size:
@@ -88,9 +84,4 @@ def escaped(ids: list[str]) -> Names:
 
     All at once: a quote inside a text is escaped, so that only the ends of two texts look like the end of two texts.
     """
-    return to_json(ids)[2:-2].decode().split('","') if ids else []
-
-
-def _list_of(names: Iterable[str]) -> str:
-    joined = '","'.join(names)
-    return f'["{joined}"]' if joined else NONE
+    return to_json(ids)[2:-2].decode().split(_BETWEEN) if ids else []
