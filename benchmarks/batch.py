@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -40,9 +41,10 @@ KEYS = {
 
 @dataclass(frozen=True)
 class Scored:
-    """One run of the command: wall seconds in all and until the door was passed, the peak of all its processes."""
+    """One run of the command: wall seconds in all and until the door was passed, seconds of all cores, the peak of all its processes."""
 
     wall_s: float
+    cpu_s: float
     door_s: float
     peak_mb: float
     disputes: int
@@ -70,6 +72,7 @@ def _figures(name: str, run: Scored, *, limits: bool = True) -> Iterator[Figure]
         f"{name}/scored_and_explained", round(pace), "cases/s", *(("at least", LEAST_PER_SECOND) if limits else ())
     )
     yield Figure(f"{name}/scored_and_explained_without_the_door", round(own), "cases/s")
+    yield Figure(f"{name}/cpu", round(run.cpu_s / run.disputes * 1e6), "us of one core for each case")
     yield Figure(f"{name}/peak_memory", round(run.peak_mb), "MB", *(("at most", LIMIT_MB) if limits else ()))
 
 
@@ -108,9 +111,15 @@ def _own_home(home: Home, work: Path) -> Path:
     return target
 
 
+def _cpu_of_children() -> float:
+    """Seconds of all processes that this one started and that ended: what a busy machine does not lengthen much."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def _score(home: Home, records: Path, out: Path, *more: str) -> Scored:
     """Run the command in a process of its own and watch its memory, and when its first stage after the door begins."""
-    began = time.perf_counter()
+    began, cpu_before = time.perf_counter(), _cpu_of_children()
     process = subprocess.Popen(
         [sys.executable, "-m", "defuse", "score", str(records), str(out), "--as-of", AS_OF, "--json", *more],
         cwd=ROOT, env=os.environ | {"DEFUSE_HOME": str(home.root)}, text=True, stdout=subprocess.PIPE,
@@ -141,4 +150,4 @@ def _score(home: Home, records: Path, out: Path, *more: str) -> Scored:
         thread.join()
     if process.returncode:
         raise RuntimeError(f"defuse score failed: {''.join(lines)[-2_000:]}")
-    return Scored(wall, door[0], peak[0], json.loads(told)["disputes"])
+    return Scored(wall, _cpu_of_children() - cpu_before, door[0], peak[0], json.loads(told)["disputes"])

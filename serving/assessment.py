@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from features.catalogue import BY_ID
 from features.clock import HOUR_US, format_time
@@ -256,7 +256,23 @@ def routing_record(
     }
 
 
-def due_at(scored: Scored, policy: Policy, *, care: bool = False) -> int:
+class Held(Protocol):
+    """A case with the floors that hold: all that its deadline needs."""
+
+    @property
+    def as_of(self) -> int:
+        """The landmark."""
+
+    @property
+    def tier(self) -> Tier:
+        """The tier."""
+
+    @property
+    def floors(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """The floors, each with its evidence."""
+
+
+def due_at(scored: Held, policy: Policy, *, care: bool = False) -> int:
     """The deadline of a case in microseconds UTC: its tier's, or a floor's that is earlier."""
     held = [FLOOR_BY_ID[name] for name, _ in scored.floors]
     return _due(scored.tier, scored.as_of, policy, [floor for floor in held if care or not floor.care_only])

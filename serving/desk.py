@@ -308,6 +308,9 @@ class Desk:
 
     def _view(self, entry: Assessed | StoredAssessment, model: Model, policy: Policy, grant: Grant) -> dict[str, Any]:
         erased = entry.erased if isinstance(entry, StoredAssessment) else frozenset()
+        assert isinstance(
+            entry.scored, Scored
+        )  # only a batch writes its records by columns, and is read again from there
         return assessment(
             entry.scored, model, policy, version=entry.model_version, role=grant.role,
             assessment_id=entry.assessment_id, scored_at=entry.scored_at, erased=erased,

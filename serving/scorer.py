@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -129,14 +129,14 @@ class Scorer:
             cautions=self._cautions.of(view, own, thin=facts.thin),
         )
 
-    def told(self, computed: Computed) -> list[Scored]:
-        """Each landmark for itself, with the evidence of what somebody sees as a reason."""
+    def told(self, computed: Computed, *, among: Iterable[int] | None = None) -> list[Scored]:
+        """Each landmark (or some, by their number) for itself, with the evidence of what somebody sees as a reason."""
         view, explained, facts = computed.view, computed.explained, computed.facts
         low, high = computed.interval
         care = view.conduct.of("self_harm_statement")
         evidence = Evidence(view)
         scored = []
-        for row in range(len(view)):
+        for row in range(len(view)) if among is None else among:
             floors = tuple(
                 (name, evidence.of(floor, row)) for name, floor in facts.floors.items() if floor.values[row] > 0
             )

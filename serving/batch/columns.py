@@ -5,6 +5,7 @@ The tests compare the two over every kind of record there can be.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -32,12 +33,12 @@ class Columns:
     """The columns of the assessments of one block, as a role may see them; times are microseconds UTC."""
 
     def __init__(self, computed: Computed, texts: Texts, *, role: Role) -> None:
-        self._computed, self._texts = computed, texts
-        self._care = role in CARE_ROLES
+        self.computed, self._texts = computed, texts
+        self.role, self._care = role, role in CARE_ROLES
         view, indicators = computed.view, computed.explained.indicators
-        self._places = [place for place, name in enumerate(indicators) if self._care or not BY_ID[name].care_only]
-        self._indicators = indicators
-        self._contributions = computed.explained.contributions
+        self.places = [place for place, name in enumerate(indicators) if self._care or not BY_ID[name].care_only]
+        self.indicators = indicators
+        self.contributions = computed.explained.contributions
         hidden = None if self._care else view.conduct.of("self_harm_statement")
         self._evidence = EvidenceTexts(view, hidden=hidden)
         self.dispute_ids = [view.dispute_id(row) for row in range(len(view))]
@@ -47,10 +48,8 @@ class Columns:
 
     def columns(self, assessment_ids: list[str], *, scored_at: int) -> dict[str, Any]:
         """Every column by name: arrays, or lists of texts; nested fields are JSON text."""
-        computed = self._computed
+        computed = self.computed
         low, high = computed.interval
-        shown = self._largest()
-        held, floors = self._floors()
         size = len(computed)
         return {
             "schema_version": np.full(size, SCHEMA_VERSION),
@@ -64,94 +63,95 @@ class Columns:
             "interval_high": high,
             "base_rate": np.full(size, self._texts.base_rate),
             "tier": [tier.value for tier in self.tiers],
-            "floors": floors,
+            "floors": self._floor_texts(),
             "margin": computed.explained.margin,
             "base_margin": np.full(size, computed.explained.base_margin),
-            "reasons": self._reasons(shown),
-            "other_contribution": self._others(shown),
+            "reasons": self._reasons(),
+            "other_contribution": self._others(),
             "cautions": [self._texts.cautions(codes) for codes in computed.cautions],
-            "routing": self._routing(held),
+            "routing": self._routing(),
         }
 
-    def _largest(self) -> Array:
+    @cached_property
+    def largest(self) -> Array:
         """The places of the reasons, shape (landmarks, reasons): by size, of one size by the name of the indicator."""
-        by_name = np.array(sorted(self._places, key=lambda place: self._indicators[place]))
-        sizes = -np.abs(self._contributions[:, by_name])
+        by_name = np.array(sorted(self.places, key=lambda place: self.indicators[place]))
+        sizes = -np.abs(self.contributions[:, by_name])
         return by_name[np.argsort(sizes, axis=1, kind="stable")[:, :MOST_REASONS]]
 
-    def _reasons(self, shown: Array) -> list[str]:
-        size, most = shown.shape
-        flat = shown.ravel()
-        heads = self._heads(shown)
-        contributions = _numbers(np.take_along_axis(self._contributions, shown, axis=1))
-        evidence = self._evidence_of(flat, most)
+    def _reasons(self) -> list[str]:
+        size, most = self.largest.shape
+        contributions = numbers(np.take_along_axis(self.contributions, self.largest, axis=1))
         reasons = [
             f'{head}{contribution},"evidence":{ids}}}'
-            for head, contribution, ids in zip(heads, contributions, evidence, strict=True)
+            for head, contribution, ids in zip(self._heads(), contributions, self.evidence, strict=True)
         ]
         return [f"[{','.join(reasons[row * most : (row + 1) * most])}]" for row in range(size)]
 
-    def _heads(self, shown: Array) -> list[str]:
-        values = _numbers(np.take_along_axis(self._computed.own, shown, axis=1))
-        names, reason = self._indicators, self._texts.reason
-        return [reason(names[place], value) for place, value in zip(shown.ravel().tolist(), values, strict=True)]
+    def _heads(self) -> list[str]:
+        values = numbers(np.take_along_axis(self.computed.own, self.largest, axis=1))
+        names, reason = self.indicators, self._texts.reason
+        return [reason(names[place], value) for place, value in zip(self.largest.ravel().tolist(), values, strict=True)]
 
-    def _evidence_of(self, flat: Array, most: int) -> list[str]:
-        """The evidence of every reason, worked out indicator by indicator."""
+    @cached_property
+    def evidence(self) -> list[str]:
+        """The evidence of every reason, landmark by landmark, worked out indicator by indicator."""
+        flat, most = self.largest.ravel(), self.largest.shape[1]
         found = np.empty(len(flat), object)
         order = np.argsort(flat, kind="stable")
         for at in np.split(order, np.flatnonzero(np.diff(flat[order])) + 1):
-            measure = self._computed.measures[self._indicators[flat[at[0]]]]
+            measure = self.computed.measures[self.indicators[flat[at[0]]]]
             found[at] = self._evidence.of(measure, at // most)
         return found.tolist()
 
-    def _others(self, shown: Array) -> list[float]:
+    def _others(self) -> list[float]:
         """What the parts that are not listed add up to."""
-        listed = np.take_along_axis(self._contributions, shown, axis=1).tolist()
+        listed = np.take_along_axis(self.contributions, self.largest, axis=1).tolist()
         return [
             other_contribution(parts, reasons)
-            for parts, reasons in zip(self._contributions.tolist(), listed, strict=True)
+            for parts, reasons in zip(self.contributions.tolist(), listed, strict=True)
         ]
 
-    def _floors(self) -> tuple[list[tuple[str, ...]], list[str]]:
-        """The floors that hold and may be seen, by landmark: their names, and their text."""
-        names: dict[int, list[str]] = {}
-        texts: dict[int, list[str]] = {}
-        for name, floor in self._computed.facts.floors.items():
+    @cached_property
+    def floors(self) -> list[list[tuple[str, str]]]:
+        """The floors that hold and may be seen, by landmark, each with its evidence."""
+        held: list[list[tuple[str, str]]] = [[] for _ in self.dispute_ids]
+        for name, floor in self.computed.facts.floors.items():
             if FLOOR_BY_ID[name].care_only and not self._care:
                 continue
             rows = np.flatnonzero(floor.values > 0)
-            head = self._texts.floor(name)
             for row, ids in zip(rows.tolist(), self._evidence.of(floor, rows), strict=True):
-                names.setdefault(row, []).append(name)
-                texts.setdefault(row, []).append(f"{head}{ids}}}")
-        every = range(len(self._computed))
-        return [tuple(names.get(row, ())) for row in every], [f"[{','.join(texts.get(row, ()))}]" for row in every]
+                held[row].append((name, ids))
+        return held
 
-    def _routing(self, held: list[tuple[str, ...]]) -> list[str]:
-        raising = self._raising()
-        as_of = self._computed.view.spine.as_of.tolist()
-        violent = self._computed.facts.violent_family_tie.tolist()
+    def _floor_texts(self) -> list[str]:
+        return [f"[{','.join(f'{self._texts.floor(name)}{ids}}}' for name, ids in held)}]" for held in self.floors]
+
+    def _routing(self) -> list[str]:
+        as_of = self.computed.view.spine.as_of.tolist()
+        violent = self.computed.facts.violent_family_tie.tolist()
         return [
-            self._texts.routing(tier, time, raising.get(row, ()), floors, tie)
-            for row, (tier, time, floors, tie) in enumerate(zip(self.tiers, as_of, held, violent, strict=True))
-        ]
+            self._texts.routing(
+                tier, time, tuple(self.indicators[place] for place in raising) if tier in _ELEVATED else (),
+                tuple(name for name, _ in held), tie,
+            )
+            for tier, time, raising, held, tie in zip(
+                self.tiers, as_of, self.raising, self.floors, violent, strict=True
+            )
+        ]  # fmt: skip
 
-    def _raising(self) -> dict[int, tuple[str, ...]]:
-        """The indicators whose help is offered, by landmark, where the tier offers any: the most raising first."""
-        rows = np.array([row for row, tier in enumerate(self.tiers) if tier in _ELEVATED], np.intp)
-        contributions = self._contributions[rows][:, self._places]
-        raises = (contributions > 0) & (self._computed.own[rows][:, self._places] > 0)
+    @cached_property
+    def raising(self) -> list[list[int]]:
+        """The places of what raises the score most by something that is there, by landmark, the most first."""
+        contributions = self.contributions[:, self.places]
+        raises = (contributions > 0) & (self.computed.own[:, self.places] > 0)
         order = np.argsort(np.where(raises, -contributions, np.inf), axis=1, kind="stable")[:, :MOST_RAISING]
-        counts = raises.sum(axis=1)
-        return {
-            int(row): tuple(self._indicators[self._places[place]] for place in places[:count])
-            for row, places, count in zip(rows, order.tolist(), counts.tolist(), strict=True)
-        }
+        places, counts = np.array(self.places)[order].tolist(), raises.sum(axis=1).tolist()
+        return [found[:count] for found, count in zip(places, counts, strict=True)]
 
 
-def _numbers(values: Array) -> list[str]:
-    """Numbers as JSON writes them, in one pass."""
+def numbers(values: Array) -> list[str]:
+    """Numbers as JSON writes them (``NO_NUMBER`` for NaN), row by row, in one pass."""
     return to_json(values.ravel().tolist())[1:-1].decode().split(",")
 
 

@@ -8,38 +8,41 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from features.case_rows import CaseFiles, CaseRows
 from features.errors import LogUnavailable, MissingInput
 from features.request_model import CaseRecord
 from serving.assessment import Scored, due_at
+from serving.batch.columns import Columns
+from serving.batch.halves import written
 from serving.batch.plan import Batch
 from serving.desk import facts_of
 from serving.log.decision_log import DecisionLog, policy_digest
-from serving.log.stored import Assessed
+from serving.log.stored import Assessed, Written
+from serving.scorer import Scorer
 
 ROWS_PER_ENTRY = 2_048
 """Few enough that the service's own writes, which wait for a chunk, do not wait long."""
 
 
-def log_group(batch: Batch, folder: Path, scored: list[Scored], *, part: int, first: int) -> None:
-    """Store some assessments of a part (the first is its row ``first``), unless they are there.
+def log_block(batch: Batch, folder: Path, block: Columns, scorer: Scorer, *, part: int, first: int) -> None:
+    """Store the assessments of a block of a part (the first is its row ``first``), unless they are there.
 
-    Raises LogUnavailable where the log can't be written: then the part is not finished, and the same command goes on
-    from there.
+    ``block`` is what a reviewer may see.  Raises LogUnavailable where the log can't be written: then the part is not
+    finished, and the same command goes on from there.
     """
-    log = _log(batch.log_url)
-    for start in range(0, len(scored), ROWS_PER_ENTRY):
-        chunk = scored[start : start + ROWS_PER_ENTRY]
-        if _is_logged(log, batch.assessment_id(chunk[0].dispute_id)):
+    log, content = _log(batch.log_url), batch.policy.model_dump_json()
+    digest = policy_digest(content)
+    scored: list[Scored | Written] = []
+    for start in range(0, len(block.dispute_ids), ROWS_PER_ENTRY):
+        disputes = block.dispute_ids[start : start + ROWS_PER_ENTRY]
+        if _is_logged(log, batch.assessment_id(disputes[0])):
             continue
-        rows = _files(folder, batch.as_of).of([one.dispute_id for one in chunk])
-        content = batch.policy.model_dump_json()
-        source: dict[str, Any] = {"run": batch.run, "part": part, "first_row": first + start}
+        scored = scored or written(block, scorer)
+        rows = _files(folder, batch.as_of).of(disputes)
         log.append_part(
-            [_assessed(batch, one, rows[one.dispute_id], policy_digest(content)) for one in chunk],
-            source=source, policy=content,
+            [_assessed(batch, one, rows[one.dispute_id], digest) for one in scored[start : start + ROWS_PER_ENTRY]],
+            source={"run": batch.run, "part": part, "first_row": first + start}, policy=content,
         )  # fmt: skip
 
 
@@ -76,7 +79,7 @@ def _is_logged(log: DecisionLog, assessment_id: str) -> bool:
     return True
 
 
-def _assessed(batch: Batch, scored: Scored, rows: CaseRows, policy: str) -> Assessed:
+def _assessed(batch: Batch, scored: Scored | Written, rows: CaseRows, policy: str) -> Assessed:
     case = CaseRecord(
         dispute_id=scored.dispute_id, dispute=tuple(rows.dispute), events=tuple(rows.turns), petitions=(),
         prior_disputes=(), as_of=batch.as_of,

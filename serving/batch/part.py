@@ -19,8 +19,10 @@ from features.manifest import finish_file
 from features.parts import write_count
 from features.spine import lately_open
 from features.view import View
+from serving.access import Role
+from serving.assessment import CARE_ROLES
 from serving.batch.columns import Columns
-from serving.batch.logged import log_group
+from serving.batch.logged import log_block
 from serving.batch.plan import PARTS, Batch
 from serving.batch.texts import Texts
 from serving.policy import Policy
@@ -62,9 +64,10 @@ def score_part(batch: Batch, folder: Path, built: Path, number: int) -> ScoredPa
     with pq.ParquetWriter(unfinished, SCHEMA, compression="lz4", use_dictionary=REPEATED) as writer:
         worker = _worker(batch.model_folder, batch.policy.model_dump_json(), batch.version)
         for computed in _computed(worker.scorer, batch, folder):
-            if batch.log_url is not None:
-                log_group(batch, folder, worker.scorer.told(computed), part=number, first=tiers.total())
             block = Columns(computed, worker.texts, role=batch.role)
+            if batch.log_url is not None:
+                reviewers = Columns(computed, worker.texts, role=Role.REVIEWER) if batch.role in CARE_ROLES else block
+                log_block(batch, folder, reviewers, worker.scorer, part=number, first=tiers.total())
             writer.write_table(table_of(block, batch))
             tiers.update(tier.value for tier in block.tiers)
     part = ScoredPart(dict(sorted(tiers.items())), {name: finish_file(built, unfinished, name)})

@@ -29,7 +29,7 @@ class Texts:
     def __init__(self, model: Model, policy: Policy, *, version: str) -> None:
         self._model, self._policy = model, policy
         self.base_rate = model.contract.base_rate
-        self.model = _json(model_record(model, version))
+        self.model = as_json(model_record(model, version))
         self.reason = lru_cache(maxsize=KEPT)(self._reason)
         self.floor = lru_cache(maxsize=KEPT)(self._floor)
         self.cautions = lru_cache(maxsize=KEPT)(self._cautions)
@@ -42,24 +42,25 @@ class Texts:
         """
         known = math.nan if value == NO_NUMBER else float(value)
         record = reason_record(Part(indicator, known, 0.0, ()), self._model, frozenset())
-        return _json(record).removesuffix(_CONTRIBUTION_AND_EVIDENCE)
+        return as_json(record).removesuffix(_CONTRIBUTION_AND_EVIDENCE)
 
     def _floor(self, name: str) -> str:
         """A floor up to its evidence."""
-        return _json(floor_record(name, (), frozenset())).removesuffix(_EVIDENCE)
+        return as_json(floor_record(name, (), frozenset())).removesuffix(_EVIDENCE)
 
     def _cautions(self, codes: Codes) -> str:
-        return _json([caution_record(code) for code in codes])
+        return as_json([caution_record(code) for code in codes])
 
     def _routing(
         self, tier: Tier, as_of: int, raising: tuple[str, ...], floors: tuple[str, ...], violent_family_tie: bool
     ) -> str:
-        return _json(
+        return as_json(
             routing_record(
                 tier, self._policy, as_of=as_of, raising=raising, floors=floors, violent_family_tie=violent_family_tie
             )
         )  # fmt: skip
 
 
-def _json(record: object) -> str:
+def as_json(record: object) -> str:
+    """The JSON text of a record."""
     return to_json(record).decode()

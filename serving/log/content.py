@@ -48,7 +48,12 @@ class Content:
 
 def sealed(part: Part, record: Any) -> Content:
     """A record as erasable content, under a new salt."""
-    return Content(part, secrets.token_bytes(SALT_BYTES), to_json(record))
+    return sealed_bytes(part, to_json(record))
+
+
+def sealed_bytes(part: Part, content: bytes) -> Content:
+    """The same for a record that is JSON already."""
+    return Content(part, secrets.token_bytes(SALT_BYTES), content)
 
 
 def opened(content: bytes | None) -> Any:

@@ -19,10 +19,27 @@ from features.catalogue import BY_ID
 from features.clock import format_time
 from serving.assessment import CARE_ONLY, Scored, known, shown_contributions
 from serving.log.chain import digest_of
-from serving.log.content import Content, Part, joined, opened, parted, sealed
+from serving.log.content import Content, Part, joined, opened, parted, sealed, sealed_bytes
 from serving.log.settling import URGENCY
 from serving.log.stored_text import FORM
 from training.artifact.floors import BY_ID as FLOOR_BY_ID
+from training.artifact.tiers import Tier
+
+
+@dataclass(frozen=True)
+class Written:
+    """A scored case whose record is written already: ``lasting`` and ``care`` are its two halves as JSON.
+
+    ``floors`` are those that hold, for the deadline; their evidence stands in the halves.
+    """
+
+    dispute_id: str
+    as_of: int
+    probability: float
+    tier: Tier
+    floors: tuple[tuple[str, tuple[str, ...]], ...]
+    lasting: bytes
+    care: bytes
 
 
 @dataclass(frozen=True)
@@ -38,7 +55,7 @@ class Assessed:
     area: str
     model_digest: str
     model_version: str
-    scored: Scored
+    scored: Scored | Written
     kind: str = ""
     channel: str = ""
     due_at: int = 0
@@ -55,18 +72,18 @@ class Assessed:
         if self.case_record is not None:
             case, care_events = parted(self.case_record, as_of=format_time(self.scored.as_of))
             parts.append(sealed(Part.CASE, case))
-        care = _care_record(self.scored, self._shown)
-        return (*parts, sealed(Part.CARE, care | {"events": care_events, "due_at": self.care_due_at}))
+        more = to_json({"events": care_events, "due_at": self.care_due_at})
+        return (*parts, sealed_bytes(Part.CARE, self._halves.care[:-1] + b"," + more[1:]))
 
     @cached_property
-    def _shown(self) -> frozenset[str]:
-        """What is ever shown to others than the care role: where the two halves part."""
-        return shown_contributions(self.scored)
+    def _halves(self) -> Written:
+        """What was computed, in its two halves."""
+        return self.scored if isinstance(self.scored, Written) else halves_of(self.scored)
 
     @cached_property
     def text(self) -> str:
         """The record that stays, as JSON; its digest is that of these very bytes."""
-        return to_json(
+        head = to_json(
             {
                 "form": FORM,
                 "assessment_id": self.assessment_id,
@@ -78,10 +95,10 @@ class Assessed:
                 "closed_at": self.closed_at,
                 "model": {"digest": self.model_digest, "version": self.model_version},
                 "policy": self.policy_digest,
-                "scored": _lasting_record(self.scored, self._shown),
-                "contents": {content.part.value: content.digest for content in self.contents},
             }
-        ).decode()
+        )
+        contents = to_json({content.part.value: content.digest for content in self.contents})
+        return b"".join((head[:-1], b',"scored":', self._halves.lasting, b',"contents":', contents, b"}")).decode()
 
     @cached_property
     def digest(self) -> str:
@@ -175,6 +192,15 @@ def stored(number: int, text: str, contents: Mapping[str, bytes | None]) -> Stor
 
 
 # --- the two halves of what was computed ------------------------------------------------------------------------------
+
+
+def halves_of(scored: Scored) -> Written:
+    """A scored case with its record written: what every role may see, and what the care role alone."""
+    shown = shown_contributions(scored)
+    return Written(
+        scored.dispute_id, scored.as_of, scored.probability, scored.tier, scored.floors,
+        to_json(_lasting_record(scored, shown)), to_json(_care_record(scored, shown)),
+    )  # fmt: skip
 
 
 def _lasting_record(scored: Scored, shown: frozenset[str]) -> dict[str, Any]:

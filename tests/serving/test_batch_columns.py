@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,15 @@ from features.loading import Partition
 from features.partition import write_partitions
 from features.records import read_records
 from serving.access import Role
-from serving.assessment import assessment
+from serving.assessment import assessment, due_at
 from serving.batch.columns import Columns
 from serving.batch.evidence import escaped
+from serving.batch.halves import written
 from serving.batch.part import NESTED, SCHEMA, table_of, waiting
 from serving.batch.plan import Batch
 from serving.batch.texts import Texts
 from serving.cautions import Watch
+from serving.log.stored import Written, halves_of
 from serving.policy import Policy, Route
 from serving.scorer import Scorer
 from tests.serving.drawn_records import LANDMARKS, drawn_folder
@@ -99,3 +102,22 @@ def test_ids_are_escaped_as_json_escapes_them():
     ids = ["plain", 'a"b', '","', "\\", '\\","', "行", "", "\n", "a,b", '"', "\u2028"]
     assert escaped(ids) == [json.dumps(one, ensure_ascii=False)[1:-1] for one in ids]
     assert escaped([]) == []
+
+
+def test_the_log_keeps_the_same_bytes_of_both_halves(blocks):
+    """What is made by columns for the log is what is made of each case, with its case record or without."""
+    scorer, found = blocks
+    texts = Texts(scorer.model, POLICY, version="7")
+    by_columns = whole = 0
+    for computed in found:
+        made = written(Columns(computed, texts, role=Role.REVIEWER), scorer)
+        for told, scored in zip(made, scorer.told(computed), strict=True):
+            if isinstance(told, Written):
+                assert replace(told, floors=scored.floors) == halves_of(scored)
+                assert [name for name, _ in told.floors] == [name for name, _ in scored.floors]
+                assert due_at(told, POLICY) == due_at(scored, POLICY) == due_at(told, POLICY, care=True)
+                by_columns += 1
+            else:
+                assert repr(told) == repr(scored) and scored.care_rows
+                whole += 1
+    assert by_columns > 100 and whole > 20
