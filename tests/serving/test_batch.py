@@ -141,11 +141,11 @@ def test_logged_assessments_are_found_by_reviewers_with_their_case(records, home
         for number, (dispute_id, row) in enumerate(rows(tmp_path / "out").items()):
             if number % 5:
                 continue
-            told = desk.find(row["assessment_id"], REVIEWER)
+            kept = desk.log.find(row["assessment_id"])
+            told = desk.view(kept, REVIEWER)  # a drawn share of them is found only after a view of one's own
             assert {name: told[name] for name in row if not name.startswith("interval")} == {
                 name: value for name, value in row.items() if not name.startswith("interval")
             }
-            kept = desk.log.find(row["assessment_id"])
             assert kept.case_record == without_token(case_record(records, dispute_id, as_of=AS_OF))
     finally:
         desk.close()
