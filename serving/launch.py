@@ -20,8 +20,9 @@ SETTINGS = {
 }
 
 
-FEW_ARENAS = {"MALLOC_ARENA_MAX": "2"}
-"""glibc gives every thread memory of its own and keeps it: with pages and reads in threads a service would grow for long."""
+GIVE_BACK = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "131072", "MALLOC_TRIM_THRESHOLD_": "131072"}
+"""glibc keeps memory of its own for every thread, and keeps what large texts held: with pages and reads in threads a service
+would grow for long.  With few arenas, and large pieces mapped by themselves, it gives back what it does not use."""
 LAME_DUCK_SECONDS = "5"
 """How long a service with tokens says that it leaves before it does; one for trying out stops at once."""
 
@@ -45,6 +46,6 @@ def service_environment(
         raise InvalidConfiguration(f"DEFUSE_AUTH is {auth!r}: it may be token or off")
     if auth == "off" and host not in LOOPBACK:
         raise InvalidConfiguration(f"DEFUSE_AUTH=off is for loopback only, not for {host}: use tokens")
-    base = FEW_ARENAS | dict(os.environ if environment is None else environment)
+    base = GIVE_BACK | dict(os.environ if environment is None else environment)
     patience = {LAME_DUCK: base.get(LAME_DUCK, LAME_DUCK_SECONDS if auth == "token" else "0")}
     return base | SETTINGS | patience | {"DEFUSE_HOME": str(home.root), "DEFUSE_AUTH": auth}

@@ -65,7 +65,7 @@ def codes(one):
 
 
 def test_a_promotion_is_taken_over_while_requests_go_on(desk, home):
-    """Forty requests under way while the model is swapped five times: none fails, none has parts of two models."""
+    """Forty-five requests while the model is swapped five times: none fails, none has parts of two models."""
     first, second = folder_of(home).name, second_model(home)
     base = {digest: load_model(home.models / digest).base_margin for digest in (first, second)}
     body = json.dumps(ACUTE).encode()
@@ -75,13 +75,15 @@ def test_a_promotion_is_taken_over_while_requests_go_on(desk, home):
             await asyncio.sleep(0)
             return await desk.score(body, NO_TOKEN_NEEDED)
 
-        asked = []
+        asked, alone = [], []
         for swap in range(5):
             asked += [asyncio.create_task(ask()) for _ in range(8)]
             await asyncio.sleep(0)
             promote(home, (second, first)[swap % 2], str(2 - swap % 2))
             await asyncio.to_thread(desk.refresh)
-        return await asyncio.gather(*asked)
+            alone.append(await ask())
+            assert alone[-1]["model"]["digest"] == (second, first)[swap % 2]
+        return alone + await asyncio.gather(*asked)
 
     answers = asyncio.run(run())
     assert {one["model"]["digest"] for one in answers} == {first, second}

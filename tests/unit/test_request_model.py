@@ -1,7 +1,6 @@
 """The door for requests: a case record becomes plain rows, or every fault of it is named."""
 
 import json
-import timeit
 
 import pytest
 
@@ -278,10 +277,3 @@ def test_rule_names_are_rules():
     with pytest.raises(InvalidRecords) as caught:
         parse(case(events=[row("events", severity=9)]))
     assert all(fault.rule in set(Rule) for fault in caught.value.faults)
-
-
-def test_a_request_is_read_in_well_under_a_millisecond():
-    raw = body(case(events=[row("events", event_id=f"E{number}") for number in range(12)]))
-    parse_case(raw, now_us=NOW_US)
-    best = min(timeit.repeat(lambda: parse_case(raw, now_us=NOW_US), number=20, repeat=10)) / 20
-    assert best < 1e-3, "0.17 ms on the machine it was written on"
