@@ -65,6 +65,7 @@ class Life:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(POLL_SECONDS)
+            gc.collect()  # quick, as what was loaded is passed over; else rings of dead objects keep the texts of many pages
             try:
                 await asyncio.to_thread(self._look)
             except Exception as error:
