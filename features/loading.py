@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -42,18 +43,28 @@ WHERE greatest(here.known_from, there.known_from, closure.known_from)
 """
 
 
+@cache
+def _database() -> duckdb.DuckDBPyConnection:
+    """One database for all partitions of a process: to open one takes longer than to read a small partition.
+
+    It holds nothing itself: what a partition makes is its connection's own and goes with it, and no file is kept in memory.
+    """
+    database = duckdb.connect(config={"threads": 1, "enable_external_file_cache": False})
+    database.execute("SET enable_progress_bar = false")
+    return database
+
+
 class Partition:
     """One partition folder, open for reading."""
 
     def __init__(self, folder: Path, *, with_ids: bool = False) -> None:
         self._with_ids = with_ids
-        self._connection = duckdb.connect(config={"threads": 1})
-        self._connection.execute("SET enable_progress_bar = false")
+        self._connection = _database().cursor()
         for name in ("cases", "events", "petitions", "incidents"):
             files = ", ".join(_quoted(path) for path in sorted(folder.glob(f"{name}-*.parquet")))
-            self._connection.execute(f"CREATE VIEW {name}_file AS SELECT * FROM read_parquet([{files}])")
+            self._connection.execute(f"CREATE TEMP VIEW {name}_file AS SELECT * FROM read_parquet([{files}])")
         self._connection.execute(
-            "CREATE TABLE numbered AS SELECT dispute_id, pair, row_number() OVER (ORDER BY dispute_id) - 1 AS dispute "
+            "CREATE TEMP TABLE numbered AS SELECT dispute_id, pair, row_number() OVER (ORDER BY dispute_id) - 1 AS dispute "
             "FROM (SELECT dispute_id, any_value(pair) AS pair FROM cases_file GROUP BY dispute_id)"
         )
         numbered = self._connection.sql("SELECT dispute_id, pair FROM numbered ORDER BY dispute").to_arrow_table()
