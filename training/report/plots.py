@@ -81,6 +81,9 @@ def svg(figure: Figure, *, outlined: bool = True) -> bytes:
 
     Letters are outlines, or stay text that the reader's fonts show.
     """
+    if (layout := figure.get_layout_engine()) is not None:
+        layout.execute(figure)  # by itself: a figure that is still to be laid out is drawn twice
+        figure.set_layout_engine(None)
     buffer = io.BytesIO()
     with mpl.rc_context({"svg.hashsalt": "defuse", "svg.fonttype": "path" if outlined else "none"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None})
