@@ -204,18 +204,24 @@ class Desk:
         admitted = [one for one in read if isinstance(one, Admitted)]
         began = time.perf_counter()
         scores = scored_each(in_force.scorer, [one.case for one in admitted])
-        made = time.perf_counter()
         told = [
             (one, self._assessed(in_force, one, scored))
             for one, scored in zip(admitted, scores, strict=True) if isinstance(scored, Scored)
         ]  # fmt: skip
-        answers = [
-            self._view(assessed, in_force.model, in_force.policy, one.asked.grant) for one, assessed in told
-        ]  # fmt: skip
-        viewed = time.perf_counter()
-        stored = await self._stored(in_force, told)
+        assessed_at = time.perf_counter()
+        storing = asyncio.create_task(self._stored(in_force, told))
+        await asyncio.sleep(0)  # the log is at the disk while the answers are made
+        try:
+            answers = [
+                self._view(assessed, in_force.model, in_force.policy, one.asked.grant) for one, assessed in told
+            ]  # fmt: skip
+            viewed = time.perf_counter()
+        finally:
+            stored = await storing
         if told:
-            self.metrics.round(len(told), score=made - began, view=viewed - made, log=time.perf_counter() - viewed)
+            self.metrics.round(
+                len(told), score=assessed_at - began, view=viewed - assessed_at, log=time.perf_counter() - assessed_at
+            )
         outcomes: list[dict[str, Any] | str | Exception] = [
             answer if under == assessed.assessment_id else under
             for answer, under, (_, assessed) in zip(answers, stored, told, strict=True)

@@ -7,6 +7,7 @@ from functools import cache, lru_cache, partial
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2.runtime import Context
 from markupsafe import Markup
 
 from serving.pages import codes
@@ -17,6 +18,9 @@ from serving.pages.row_words import row_words
 from serving.pages.timeline import LATE_DAYS
 from serving.policy import Action
 from training.artifact.tiers import Tier
+
+CONTEXTS = "contexts_made"
+"""Under this name a rendering is given the list that its contexts are noted in."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,26 @@ def render(template: str, frame: Frame, /, **values: Any) -> str:
         "synthetic": False, "_": language.both, "say": language.say, "words": language.words, "pick": language.pick,
         "code": partial(_code, language), "code_plain": partial(_code_plain, language), "signs": codes.TIER_SIGNS, "per": f"{PER:,}",
     }  # fmt: skip
-    return _environment().get_template(template).render(given | values)
+    made: list[Context] = []
+    try:
+        return _environment().get_template(template).render(given | values | {CONTEXTS: made})
+    finally:
+        for context in made:
+            context.parent.clear()
+            context.vars.clear()
+
+
+class _Context(Context):
+    """A context that is told of to who asked for it.
+
+    Macros and the context that they were made in hold each other, so that each page would leave its whole record behind
+    until the collector of dead rings comes by: emptied, it goes at once.
+    """
+
+    def __init__(self, environment: Environment, parent: dict[str, Any], *given: Any, **named: Any) -> None:
+        super().__init__(environment, parent, *given, **named)
+        if CONTEXTS in parent:
+            parent[CONTEXTS].append(self)
 
 
 @lru_cache(maxsize=1 << 10)
@@ -95,7 +118,9 @@ def render_oversight(page: dict[str, Any], frame: Frame) -> str:
 
 @cache
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("serving.pages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
+    environment.context_class = _Context
+    return environment

@@ -1,5 +1,6 @@
 """The page of one case: a view of its JSON twin for people, in its order, safe whatever stands in the record."""
 
+import gc
 import re
 
 import pytest
@@ -52,6 +53,19 @@ def test_the_page_loads_nothing_from_elsewhere_and_nothing_inline(seen):
     assert not [one for one in outline.attributes if one[1] == "style" or one[1].startswith("on")]
     assert re.findall(r"<script[^>]*>", answer.text) == ['<script src="/review/static/page.js" defer>']
     assert "http" not in answer.text
+
+
+def test_a_rendered_page_leaves_no_dead_ring_behind(seen):
+    """What waits for the collector keeps a page's whole record: a service that renders many would grow."""
+    _, _, page = seen
+    html_of(page)
+    gc.collect()
+    gc.disable()
+    try:
+        html_of(page)
+        assert gc.collect() < 10  # 94 when the contexts of a rendering are left as they are
+    finally:
+        gc.enable()
 
 
 def test_the_parts_stand_in_the_order_in_which_they_are_to_be_read(seen):
