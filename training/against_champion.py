@@ -16,7 +16,7 @@ from training.evaluation.champion_record import AgainstChampion, Marks
 from training.evaluation.held_out import HeldOutRows, Scores
 from training.evaluation.moves import TOPS, moves_between, top_rows
 from training.evaluation.origins import numbers_of
-from training.rows import Rows
+from training.matrix_parts import Rows
 
 CHAMPION = "champion"
 MARKS = 5

@@ -17,7 +17,7 @@ from training.artifact.tiers import CAPACITY, Tier
 from training.calibration_line import calibration_line
 from training.cores import in_order
 from training.families.fitter import Fitter
-from training.rows import Rows
+from training.matrix_parts import Rows
 
 KNOT_SHARES = (1.0, 0.75, 0.5, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01, 0.003, 0.0)
 """Bands of the weighted calibration rows, from the lowest margins to the highest, between whose means lie knots."""

@@ -8,8 +8,14 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+import numpy as np
+
+from features.view import Values
+
 Given = TypeVar("Given")
 Made = TypeVar("Made")
+
+BLOCK_OF_ROWS = 100_000
 
 
 def in_order(work: Callable[[Given], Made], given: Iterable[Given], *, workers: int | None = None) -> Iterator[Made]:
@@ -27,3 +33,12 @@ def in_order(work: Callable[[Given], Made], given: Iterable[Given], *, workers: 
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+
+def by_blocks(score: Callable[[Values], Values], rows: Values) -> Values:
+    """What ``score`` says of rows (rows, columns), shape (rows,), blocks of them at once.
+
+    For scores that look at each row alone, so that the blocks change no bit.
+    """
+    blocks = [rows[start : start + BLOCK_OF_ROWS] for start in range(0, len(rows), BLOCK_OF_ROWS)]
+    return np.concatenate([*in_order(score, blocks)]) if blocks else score(rows)

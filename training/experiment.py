@@ -109,7 +109,7 @@ class PointsSection(Section):
 class SamplingSection(Section):
     """The share of negatives kept for fitting."""
 
-    negative_rate: float = Field(default=0.1, gt=0, le=1)
+    negative_rate: float = Field(default=0.05, gt=0, le=1)
 
 
 class TreatmentSection(Section):

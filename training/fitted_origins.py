@@ -19,6 +19,7 @@ from training.artifact.model import RiskModel
 from training.artifact.points import points_by_item
 from training.artifact.scale import sigmoid
 from training.calibration import margins
+from training.cores import in_order
 from training.evaluation.held_out import Scores
 from training.experiment import Experiment
 from training.families.choosing import choose
@@ -102,7 +103,7 @@ def fit_origins(
     origins: list[Origin] = []
     for number, split in enumerate(splits[:-1], 1):
         try:
-            origins.append(fitting.at(number, split).origin(draws=experiment.evaluation.draws_before))
+            origins.append(fitting.at(number, split).origin(draws=experiment.evaluation.draws_before).bare)
         except UserError as error:
             notes.append(
                 Bilingual(
@@ -212,7 +213,8 @@ class _FittedOrigin:
 
     def origin(self, *, draws: int) -> Origin:
         """What every ranker says of the test rows: the model first, then its peers, then the points score."""
-        rankers: dict[str, Scores] = {one.family: _scores(one.margin(self.rows.test.values)) for one in self.fitted}
+        said = in_order(lambda one: _scores(one.margin(self.rows.test.values)), self.fitted)
+        rankers: dict[str, Scores] = {one.family: scores for one, scores in zip(self.fitted, said, strict=True)}
         if POINTS not in rankers:
             rankers[POINTS] = self._points()
         return Origin(number=self.number, split=self.split, rows=self.rows, rankers=rankers, draws=draws)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,15 +62,20 @@ def check_positives(rows: SplitRows, *, folds: int) -> None:
 
 
 def calibrated(experiment: Experiment, rows: SplitRows, family: Family, chosen: Chosen, *, step: Step) -> Calibrated:
-    """A family fitted on the training rows and calibrated on scores of models that never saw the row's pair."""
-    raw = cross_fit(
-        rows.train, rows.calibration, chosen.often, folds=experiment.calibration.folds,
-        step=lambda done: step(f"cross-fit {family}", done),
-    )  # fmt: skip
-    rate = 0.0 if family == "points" else float(np.log(experiment.sampling.negative_rate))
-    line = fit_line(raw, rows.calibration.label, rows.calibration.weight, log_sampling_rate=rate)
-    step(f"fit {family}", 0.0)
-    scorer = chosen.fitter.fit(rows.train)
+    """A family fitted on the training rows and calibrated on scores of models that never saw the row's pair.
+
+    The fit on all rows, the longest of them, is begun first and goes on beside the fits of the folds.
+    """
+    with ThreadPoolExecutor(1) as beside:
+        fitting = beside.submit(chosen.fitter.fit, rows.train)
+        raw = cross_fit(
+            rows.train, rows.calibration, chosen.often, folds=experiment.calibration.folds,
+            step=lambda done: step(f"cross-fit {family}", done),
+        )  # fmt: skip
+        rate = 0.0 if family == "points" else float(np.log(experiment.sampling.negative_rate))
+        line = fit_line(raw, rows.calibration.label, rows.calibration.weight, log_sampling_rate=rate)
+        step(f"fit {family}", 0.0)
+        scorer = fitting.result()
     step(f"fit {family}", 1.0)
     return Calibrated(family, chosen, scorer, line, raw)
 

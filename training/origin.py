@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from training.evaluation.held_out import Scores
 from training.rows import SplitRows
@@ -25,3 +25,8 @@ class Origin:
     rows: SplitRows
     rankers: Mapping[str, Scores]
     draws: int
+
+    @property
+    def bare(self) -> Origin:
+        """The same without the values of its rows, which only the last origin is asked for: they are gigabytes."""
+        return replace(self, rows=self.rows.bare)

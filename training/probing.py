@@ -20,6 +20,7 @@ from features.records import Records
 from features.view import Values
 from training.artifact.model import RiskModel
 from training.artifact.scale import sigmoid
+from training.cores import by_blocks
 from training.evaluation.held_out import HeldOutRows, Scores
 from training.evaluation.probe_record import Probe
 from training.evaluation.probes import paired_probe, shuffled_by_pair, trained_on_shuffled_labels
@@ -74,7 +75,7 @@ def run_probes(probing: Probing, records: Records, *, step: Step) -> tuple[Probe
 def _shuffled(probing: Probing) -> Probe:
     train = probing.train
     shuffled = replace(train, label=shuffled_by_pair(train.label, train.pair, seed=probing.seed))
-    raw = probing.fitter.fit(shuffled).raw(probing.test.values)
+    raw = by_blocks(probing.fitter.fit(shuffled).raw, probing.test.values)
     raw = raw - raw.mean()
     scores = Scores(score=raw, probability=sigmoid(np.clip(raw, -30, 30)))
     return trained_on_shuffled_labels(probing.held, scores, draws=probing.draws, seed=probing.seed)
@@ -99,7 +100,7 @@ def _without(channel: str, probing: Probing, records: Records) -> Probe:
 
 
 def _paired(probe: Any, subject: str, probing: Probing, values: Values, found: Array) -> Probe:
-    margin = probing.model.margin_of_rows(values)
+    margin = by_blocks(probing.model.margin_of_rows, values)
     return paired_probe(
         probe, subject, probing.held.taken(found), as_it_is=probing.scores.taken(found),
         probed=Scores(score=margin, probability=sigmoid(margin)), draws=probing.draws, seed=probing.seed,

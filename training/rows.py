@@ -6,60 +6,22 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from features.clock import NEVER, Times
+from features.clock import Times
 from features.errors import MissingInput
 from features.history import Array
 from features.view import Values
-from training.evaluation.held_out import HeldOutRows
+from training.cores import in_order
 from training.keeping import pair_weights
+from training.matrix_parts import Part, Rows, Weigher, joined, number_alike, parts_of, read_part
 from training.split import Split, training_rows
 
-Weigher = Callable[[Path, str], Values]
-"""The weight of every row of a part (named by its file) of a matrix folder, for risk under usual care."""
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Rows of a matrix: ``values`` (rows, columns), the rest (rows,).
-
-    ``dispute`` and ``pair`` are whole-number codes, ``weight`` is the number of rows that each stands for.
-    ``pair_weight`` is the part of it that makes up for the pairs left out of training and for rows censored; the rest is
-    the sampling of negatives, which the margin corrects.  ``care`` is the part for rows censored (``training.treatment``):
-    1 where the estimand is risk as treated; 0 for a censored row, NaN for one not under usual care, both only in a test.
-    """
-
-    values: Values
-    dispute: Array
-    pair: Array
-    as_of: Times
-    incident_at: Times
-    label: Array
-    weight: Values
-    pair_weight: Values
-    care: Values
-
-    def __len__(self) -> int:
-        return len(self.label)
-
-    def __getitem__(self, chosen: Array) -> Rows:
-        return Rows(**{name: getattr(self, name)[chosen] for name in self.__dataclass_fields__})
-
-    def held_out(self, horizon_days: int) -> HeldOutRows:
-        """The same as test rows to be judged on, checked."""
-        return HeldOutRows(
-            dispute=self.dispute, pair=self.pair, as_of_us=self.as_of, incident_at_us=self.incident_at,
-            label=self.label, horizon_days=horizon_days,
-        )  # fmt: skip
-
-    def columns(self, names: tuple[str, ...]) -> dict[str, Values]:
-        """The values by column name."""
-        return {name: self.values[:, position] for position, name in enumerate(names)}
+Made = TypeVar("Made")
 
 
 @dataclass
@@ -94,6 +56,12 @@ class Counted:
     train_effective: int = 0
     largest_pair_weight: float = 1.0
 
+    def add(self, part: Counted) -> None:
+        """Take in the counts of a part."""
+        for own, other in ((self.training, part.training), (self, part)):
+            for name in own.__dict__.keys() - {"training", *self.weights_record()}:
+                setattr(own, name, getattr(own, name) + getattr(other, name))
+
     def to_record(self) -> dict[str, int]:
         """All counts of rows, flat."""
         apart = {"training", *self.weights_record()}
@@ -120,7 +88,7 @@ def matrix_bounds(folder: Path) -> tuple[dict[str, Any], int]:
         raise MissingInput(f"no matrix in {folder}: run `defuse features` first")
     firsts = [
         part["as_of"].cast("int64").to_numpy().min()
-        for part in (pq.read_table(path, columns=["as_of"]) for path in _parts(folder / "matrix"))
+        for part in (pq.read_table(path, columns=["as_of"]) for path in parts_of(folder / "matrix"))
         if len(part)
     ]
     if not firsts:
@@ -144,6 +112,11 @@ class SplitRows:
     test_dispute_ids: Array
     counted: Counted
 
+    @property
+    def bare(self) -> SplitRows:
+        """The same without the values of any row."""
+        return replace(self, train=self.train.bare, calibration=self.calibration.bare, test=self.test.bare)
+
 
 def split_rows(
     train_matrix: Path, test_matrix: Path, split: Split, columns: tuple[str, ...], *, label: str, sampling: Sampling,
@@ -157,23 +130,36 @@ def split_rows(
     part is split by itself.  What the pairs of the test take away is made up for by weights (``training.keeping``).
     ``care`` weighs the rows of a part for risk under usual care; the test keeps all its rows, with their weight.
     """
-    counted = Counted()
+
+    def split_part(place: tuple[int, Path]) -> _SplitPart:
+        number, path = place
+        parts = (read_part(matrix, path.name, columns, label, care) for matrix in (train_matrix, test_matrix))
+        early, late = number_alike(*parts)
+        counted = Counted()
+        held = _held(late, split, counted)
+        drawn = _Drawn(split, late.rows.pair[held], number, sampling)
+        (trains, left), (calibrates, beside) = drawn.choices(early, counted.training), drawn.choices(late, Drawing())
+        test, late_kept, late_left = late.taken(held, calibrates, beside)
+        early_kept, early_left = early.taken(trains, left)
+        return _SplitPart(
+            _DrawnRows(early_kept, early_left, early.ids_of(trains)),
+            _DrawnRows(late_kept, late_left, late.ids_of(calibrates)),
+            test, late.ids_of(held), len(early.rows) + len(late.rows), counted,
+        )  # fmt: skip
+
+    counted, offset = Counted(), 0
     found: tuple[list[_DrawnRows], list[_DrawnRows], list[Rows]] = ([], [], [])
     names = []
-    offset = 0
-    for number, path in enumerate(_parts(train_matrix / "matrix")):
-        parts = [_read(matrix, path.name, columns, label, care) for matrix in (train_matrix, test_matrix)]
-        early, late = _number_alike(parts[0], parts[1], offset)
-        test, ids = _test_rows(late, split, counted)
-        names.append(ids)
-        drawn = _Drawn(split, test.pair, number, sampling)
-        found[0].append(drawn.rows_of(early, counted.training))
-        found[1].append(drawn.rows_of(late, Drawing()))
-        found[2].append(test)
-        offset += len(early.rows) + len(late.rows)
-    held = _joined(found[2])
+    for part in in_order(split_part, enumerate(parts_of(train_matrix / "matrix"))):
+        found[0].append(part.trains.numbered_from(offset))
+        found[1].append(part.calibrates.numbered_from(offset))
+        found[2].append(part.test.numbered_from(offset))
+        names.append(part.test_ids)
+        counted.add(part.counted)
+        offset += part.size
+    held = joined(found[2])
     counted.test = len(held)
-    train, calibration = (_weighted(drawn, sampling.negative_rate) for drawn in found[:2])
+    train, calibration = in_order(lambda drawn: _weighted(drawn, sampling.negative_rate), found[:2])
     if len(train):
         counted.train_effective = round(train.pair_weight.sum() ** 2 / (train.pair_weight**2).sum())
         counted.largest_pair_weight = round(float(train.pair_weight.max()), 3)
@@ -181,17 +167,28 @@ def split_rows(
     return SplitRows(train, calibration, held, train_ids, calibration_ids, np.concatenate(names), counted)
 
 
-def test_rows(folder: Path, split: Split, columns: tuple[str, ...], *, label: str) -> tuple[Rows, Array]:
-    """The labelled rows of a matrix in the test, up to each dispute's incident, and the dispute ids beside them."""
-    found, names, offset = [], [], 0
-    for path in _parts(folder / "matrix"):
-        part = _read(folder, path.name, columns, label, None)
-        numbered, _ = _number_alike(part, part, offset)
-        rows, ids = _test_rows(numbered, split, Counted())
-        found.append(rows)
-        names.append(ids)
+def test_rows(
+    folder: Path, split: Split, columns: tuple[str, ...], *, label: str, work: Callable[[Rows], Made]
+) -> tuple[Rows, Array, list[Made]]:  # fmt: skip
+    """The labelled rows of a matrix in the test, up to each dispute's incident, and the dispute ids beside them.
+
+    The rows come without their values, which may be too many to hold at once: ``work`` sees them part by part, and what
+    it makes of each part is returned in order.
+    """
+
+    def read(path: Path) -> tuple[Part, Array, Made]:
+        part, _ = number_alike(*[read_part(folder, path.name, columns, label, None)] * 2)
+        held = part.usable & split.is_test(part.rows.as_of)
+        (rows,) = part.taken(held)
+        return part, held, work(rows)
+
+    found, names, made, offset = [], [], [], 0
+    for part, held, one in in_order(read, parts_of(folder / "matrix")):
+        found.append(part.rows[held].numbered_from(offset))
+        names.append(part.ids_of(held))
+        made.append(one)
         offset += len(part.rows)
-    return _joined(found), np.concatenate(names)
+    return joined(found), np.concatenate(names), made
 
 
 def matrix_values(
@@ -201,7 +198,7 @@ def matrix_values(
     wanted = pd.MultiIndex.from_arrays([dispute_ids.astype(str), as_of])
     values = np.full((len(wanted), len(columns)), np.nan)
     found = np.zeros(len(wanted), dtype=bool)
-    for path in _parts(folder / "matrix"):
+    for path in parts_of(folder / "matrix"):
         part = pq.read_table(path, columns=["dispute_id", "as_of", *columns])
         ids = part["dispute_id"].to_numpy(zero_copy_only=False).astype(str)
         place = wanted.get_indexer(pd.MultiIndex.from_arrays([ids, part["as_of"].cast("int64").to_numpy()]))
@@ -213,7 +210,7 @@ def matrix_values(
 
 
 def _weighted(parts: list[_DrawnRows], negative_rate: float) -> Rows:
-    rows, left_out = _joined([part.kept for part in parts]), _joined([part.left_out for part in parts])
+    rows, left_out = joined([part.kept for part in parts]), joined([part.left_out for part in parts])
     pair_weight = rows.care * pair_weights(_with_time(rows), rows.label, _with_time(left_out), left_out.label)
     sampled = np.where(rows.label == 1, 1.0, 1.0 / negative_rate)
     return replace(rows, weight=pair_weight * sampled, pair_weight=pair_weight)
@@ -223,24 +220,15 @@ def _with_time(rows: Rows) -> Values:
     return np.column_stack([rows.values, rows.as_of])
 
 
-@dataclass(frozen=True)
-class _Part:
-    """The rows of one matrix file, which labels are known, and which rows lie after an incident."""
-
-    rows: Rows
-    known: Array
-    after: Array
-    dispute_ids: Array
-
-
-def _test_rows(part: _Part, split: Split, counted: Counted) -> tuple[Rows, Array]:
-    usable = part.known & ~part.after
+def _held(part: Part, split: Split, counted: Counted) -> Array:
+    """Which rows of a part are test rows."""
+    usable = part.usable
     held = usable & split.is_test(part.rows.as_of)
     counted.test_rows += len(part.rows)
     counted.test_not_yet_known += int((~part.known).sum())
     counted.test_after_incident += int((part.known & part.after).sum())
     counted.test_outside_the_period += int((usable & ~held).sum())
-    return part.rows[held], part.dispute_ids[held]
+    return held
 
 
 @dataclass(frozen=True)
@@ -252,9 +240,9 @@ class _Drawn:
     part_number: int
     sampling: Sampling
 
-    def rows_of(self, part: _Part, counted: Drawing) -> _DrawnRows:
+    def choices(self, part: Part, counted: Drawing) -> tuple[Array, Array]:
         """All positives and a share of the negatives, of no pair that occurs in the test; and such of those pairs."""
-        rows, usable, split = part.rows, part.known & ~part.after, self.split
+        rows, usable, split = part.rows, part.usable, self.split
         early = usable & split.is_training(rows.as_of)
         test_pairs = self.test_pairs if self.sampling.by_pair else self.test_pairs[:0]
         trains = usable & training_rows(split, rows.as_of, rows.pair, test_pairs)
@@ -273,7 +261,7 @@ class _Drawn:
         counted.extra_support_began += int((trains & (rows.care == 0)).sum())
         counted.negatives_not_sampled += int((trains & followed & ~drawn).sum())
         counted.train += int(kept.sum())
-        return _DrawnRows(rows[kept], rows[early & ~trains & followed & drawn], part.dispute_ids[kept])
+        return kept, early & ~trains & followed & drawn
 
 
 @dataclass(frozen=True)
@@ -284,46 +272,18 @@ class _DrawnRows:
     left_out: Rows
     kept_ids: Array
 
-
-def _parts(folder: Path) -> list[Path]:
-    return sorted(folder.glob("part-*.parquet"))
-
-
-def _read(folder: Path, name: str, columns: tuple[str, ...], label: str, care: Weigher | None) -> _Part:
-    """One part of a matrix; disputes and pairs are still their ids."""
-    matrix = pq.read_table(folder / "matrix" / name, columns=["dispute_id", "as_of", label, *columns])
-    beside = pq.read_table(folder / "outcomes" / name, columns=["pair", "incident_at", "after_incident"])
-    values = [matrix[column].to_numpy() for column in columns]
-    rows = Rows(
-        values=np.stack(values).T
-        if len(matrix)
-        else np.zeros((0, len(columns))),  # column by column: few rows are kept
-        dispute=matrix["dispute_id"].to_numpy(zero_copy_only=False),
-        pair=beside["pair"].to_numpy(zero_copy_only=False),
-        as_of=matrix["as_of"].cast("int64").to_numpy(),
-        incident_at=beside["incident_at"].cast("int64").fill_null(NEVER).to_numpy(),
-        label=matrix[label].fill_null(0).to_numpy().astype(np.int8),
-        weight=np.ones(len(matrix)),
-        pair_weight=np.ones(len(matrix)),
-        care=np.ones(len(matrix)) if care is None else care(folder, name),
-    )
-    known = matrix[label].is_valid().to_numpy()
-    return _Part(rows, known, beside["after_incident"].to_numpy(zero_copy_only=False), rows.dispute)
+    def numbered_from(self, offset: int) -> _DrawnRows:
+        """The same with numbers of disputes and pairs that begin with ``offset``."""
+        return replace(self, kept=self.kept.numbered_from(offset), left_out=self.left_out.numbered_from(offset))
 
 
-def _number_alike(first: _Part, second: _Part, offset: int) -> tuple[_Part, _Part]:
-    """The same parts with disputes and pairs as whole numbers from ``offset``, the same number for the same id."""
-    numbered = []
-    for name in ("dispute", "pair"):
-        ids = np.concatenate([getattr(first.rows, name), getattr(second.rows, name)])
-        numbered.append(pd.factorize(ids)[0] + offset)
-    cut = len(first.rows)
+@dataclass(frozen=True)
+class _SplitPart:
+    """What becomes of the rows of a part of both matrices, with numbers from 0: all that is kept of it."""
 
-    def renamed(part: _Part, side: slice) -> _Part:
-        return replace(part, rows=replace(part.rows, dispute=numbered[0][side], pair=numbered[1][side]))
-
-    return renamed(first, slice(None, cut)), renamed(second, slice(cut, None))
-
-
-def _joined(parts: list[Rows]) -> Rows:
-    return Rows(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in Rows.__dataclass_fields__})
+    trains: _DrawnRows
+    calibrates: _DrawnRows
+    test: Rows
+    test_ids: Array
+    size: int
+    counted: Counted

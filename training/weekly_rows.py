@@ -31,7 +31,9 @@ def weekly_view(
 
     None where the matrix holds no labelled landmark of it.
     """
-    rows, ids = test_rows(matrix, split, model.contract.column_names, label=label)
+    rows, ids, scored = test_rows(
+        matrix, split, model.contract.column_names, label=label, work=lambda part: _scores(model, part)
+    )
     if len(rows) == 0:
         return None
     given = WeeklyRows(
@@ -40,16 +42,24 @@ def weekly_view(
         areas=_areas(records, ids),
         known=records_known(records, ids, rows.as_of),
     )
-    return weekly_evaluation(given, rankers=_scores(model, name, rows), draws=draws, seed=seed)
+    rankers = {ranker: _joined([part[place] for part in scored]) for place, ranker in enumerate((name, "points"))}
+    return weekly_evaluation(given, rankers=rankers, draws=draws, seed=seed)
 
 
-def _scores(model: RiskModel, name: str, rows: Rows) -> dict[str, WeeklyScores]:
+def _scores(model: RiskModel, rows: Rows) -> tuple[WeeklyScores, WeeklyScores]:
+    """What the model and its points score say of some rows."""
     margin = model.margin_of_rows(rows.values)
     points = model.explain_points(rows.columns(model.contract.column_names)).margin
-    return {
-        name: WeeklyScores(score=margin, tier=tier_ranks(margin, model.contract.tiers)),
-        "points": WeeklyScores(score=points, tier=tier_ranks(points, model.contract.points.tiers)),
-    }
+    return (
+        WeeklyScores(score=margin, tier=tier_ranks(margin, model.contract.tiers)),
+        WeeklyScores(score=points, tier=tier_ranks(points, model.contract.points.tiers)),
+    )
+
+
+def _joined(parts: list[WeeklyScores]) -> WeeklyScores:
+    return WeeklyScores(
+        score=np.concatenate([part.score for part in parts]), tier=np.concatenate([part.tier for part in parts])
+    )
 
 
 def _areas(records: Records, dispute_ids: Array) -> dict[AreaLevel, Array]:

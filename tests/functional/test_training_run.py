@@ -30,7 +30,7 @@ def test_the_run_is_in_mlflow_with_its_metrics_dataset_and_files(trained):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         run = Tracker(Home(trained.home)).client.get_run(trained.run_id)
-    assert run.data.params["sampling.negative_rate"] == "0.1"
+    assert run.data.params["sampling.negative_rate"] == "0.05"
     for name in ("all/lightgbm/auc", "all/lightgbm/auc.low", "all/points/recall_at_5pct"):
         assert name in run.data.metrics
     datasets = {one.tags[0].value: one.dataset.digest for one in run.inputs.dataset_inputs}

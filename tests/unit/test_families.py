@@ -12,7 +12,7 @@ from training.artifact.tables import Table, Tables, TableScorer
 from training.calibration import margins
 from training.experiment import Experiment
 from training.families.choosing import choose
-from training.rows import Rows
+from training.matrix_parts import Rows
 
 INDICATORS = catalogue.chosen(("A01", "A02", "A06", "A09", "B02", "B04", "B06", "E01"))
 COLUMNS = catalogue.columns_of(INDICATORS)

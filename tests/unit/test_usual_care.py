@@ -11,7 +11,7 @@ from features.clock import DAY_US
 from features.errors import InvalidConfiguration
 from training.evaluation.held_out import Scores
 from training.experiment import TreatmentSection, read_experiment
-from training.rows import Rows
+from training.matrix_parts import Rows
 from training.split import Split
 from training.treatment.figures import usual_care_record
 from training.treatment.telling import told

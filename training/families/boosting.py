@@ -17,7 +17,7 @@ from features.indicator import Indicator
 from features.view import Values
 from training.artifact.tables import Table, Tables, TableScorer
 from training.family_settings import ExplainableBoostingSection
-from training.rows import Rows
+from training.matrix_parts import Rows
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from training.families.logistic import LogisticFitter
 from training.families.points import PointsFitter, chosen_items
 from training.families.search import Place, Search, cross_validated_log_loss, fewer_negatives, search_trees
 from training.family_settings import Family
-from training.rows import Rows
+from training.matrix_parts import Rows
 
 NEGATIVES_PER_POSITIVE = 20.0
 """Enough to choose a penalty by: a further negative of a thousand says next to nothing."""

@@ -14,7 +14,7 @@ from features.indicator import Indicator
 from features.view import Values
 from training.artifact.scorer import Scorer, TreeScorer
 from training.family_settings import LightGBMSection
-from training.rows import Rows
+from training.matrix_parts import Rows
 
 
 class Fitter(Protocol):
@@ -64,7 +64,7 @@ class TreeFitter:
             "monotone_constraints": [i.direction.monotone for i in self.indicators for _ in i.columns],
             "monotone_constraints_method": "basic",
             "deterministic": True,
-            "force_row_wise": True,
+            "force_col_wise": True,
             "num_threads": 1,
             "seed": self.seed,
             "verbosity": -1,

@@ -18,7 +18,7 @@ from features.history import Array
 from features.indicator import Indicator
 from features.view import Values
 from training.artifact.tables import Table, Tables, TableScorer
-from training.rows import Rows
+from training.matrix_parts import Rows
 
 KNOT_SHARES = (0.0, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1.0)
 MOST_STEPS = 300

@@ -11,7 +11,7 @@ from training.artifact.contract import PointsItem
 from training.artifact.points import default_items
 from training.artifact.tables import Table, Tables, TableScorer
 from training.experiment import Experiment
-from training.rows import Rows
+from training.matrix_parts import Rows
 
 
 def chosen_items(experiment: Experiment, columns: tuple[str, ...]) -> tuple[PointsItem, ...]:

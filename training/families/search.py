@@ -26,7 +26,7 @@ from features.view import Values
 from training.cores import in_order
 from training.families.fitter import Fitter, TreeFitter
 from training.family_settings import SEARCHED, LightGBMSection, TunedLightGBMSection
-from training.rows import Rows
+from training.matrix_parts import Rows
 
 LOG_SCALE = ("rounds", "learning_rate", "min_data_in_leaf", "lambda_l2")
 STARTUP_TRIALS = 8

@@ -21,7 +21,7 @@ from training.evaluation.measured import Measured
 from training.evaluation.metrics import at_capacity
 from training.evaluation.usual_care_record import UsualCareFigure, UsualCareRecord
 from training.experiment import TreatmentSection
-from training.rows import Rows
+from training.matrix_parts import Rows
 
 CAPACITIES = (0.01, 0.05)
 POPULATION = "under usual care at the landmark"
