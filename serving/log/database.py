@@ -29,7 +29,6 @@ PRAGMAS = (
     "PRAGMA trusted_schema = OFF",
     "PRAGMA wal_autocheckpoint = 4000",  # 16 MB: whose commit it falls to waits for some milliseconds more
 )
-READER_CACHE_KIB = 256
 NOT_OURS = frozenset({"SQLITE_NOTADB", "SQLITE_CORRUPT"})
 
 
@@ -56,7 +55,7 @@ class Database:
         if self.is_sqlite:
             wait = {"timeout": PATIENT_LOCK_SECONDS} if patient else {}
             engine = sa.create_engine(self.address, connect_args=self._arguments | wait, **settings)
-            sa.event.listen(engine, "connect", _prepare_patient_sqlite if patient else _prepare_reading_sqlite)
+            sa.event.listen(engine, "connect", _prepare_patient_sqlite if patient else _prepare_sqlite)
             sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
             return engine
         engine = sa.create_engine(self.address, connect_args=self._arguments, pool_pre_ping=True, **settings)
@@ -139,12 +138,6 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.execute(f"PRAGMA busy_timeout = {round(LOCK_SECONDS * 1_000)}").close()
     for pragma in PRAGMAS:
         connection.execute(pragma).close()
-
-
-def _prepare_reading_sqlite(connection: Any, record: object) -> None:
-    """One of several that wait for readers: what each keeps of the file, the system keeps as well."""
-    _prepare_sqlite(connection, record)
-    connection.execute(f"PRAGMA cache_size = -{READER_CACHE_KIB}").close()
 
 
 def _prepare_patient_sqlite(connection: Any, record: object) -> None:
