@@ -202,15 +202,24 @@ class DecisionLog:
         with self.database.reading() as connection:
             return [StoredDecision.of(*row) for row in connection.execute(wanted)]
 
-    def assessments_of(self, dispute_id: str) -> list[tuple[str, int, str]]:
-        """The id, landmark and tier of every assessment of a dispute, by landmark: a correction stands beside the old."""
+    def assessments_of(self, dispute_id: str, *, most: int | None = None) -> list[tuple[str, int, str]]:
+        """The id, landmark and tier of every assessment of a dispute, by landmark: a correction stands beside the old.
+
+        ``most`` keeps the last so many: one that is scored every night has a thousand after three years.
+        """
         columns = (ASSESSMENTS.c.assessment_id, ASSESSMENTS.c.as_of, ASSESSMENTS.c.tier)
         wanted = (
             sa.select(*columns).where(ASSESSMENTS.c.dispute_id == dispute_id)
-            .order_by(ASSESSMENTS.c.as_of, ASSESSMENTS.c.number)
+            .order_by(ASSESSMENTS.c.as_of.desc(), ASSESSMENTS.c.number.desc()).limit(most)
         )  # fmt: skip
         with self.database.reading() as connection:
-            return [(row.assessment_id, row.as_of, row.tier) for row in connection.execute(wanted)]
+            return [(row.assessment_id, row.as_of, row.tier) for row in connection.execute(wanted)][::-1]
+
+    def assessment_count(self, dispute_id: str) -> int:
+        """How many assessments of a dispute there are."""
+        wanted = sa.select(sa.func.count()).select_from(ASSESSMENTS).where(ASSESSMENTS.c.dispute_id == dispute_id)
+        with self.database.reading() as connection:
+            return int(connection.execute(wanted).scalar_one())
 
     def _policy(self, digest: str) -> str:
         with self.database.reading() as connection:

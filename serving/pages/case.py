@@ -38,6 +38,7 @@ class CaseFile:
     hidden: str | None = None
     decisions: Sequence[Mapping[str, Any]] = ()
     beside: Sequence[Mapping[str, Any]] = field(default=())
+    beside_more: int = 0
     awaits_second_look: bool = False
     looked_yourself: bool = False
     may_decide: bool = True
@@ -82,6 +83,7 @@ def case_page(file: CaseFile) -> dict[str, Any]:
         "may_decide": file.may_decide,
         "correctable": [] if file.hidden or not file.may_decide else _correctable(rows),
         "beside": [dict(one) for one in file.beside],
+        "beside_more": file.beside_more,
         "assessment": None if file.hidden else dict(told),
     }
 

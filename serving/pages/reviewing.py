@@ -22,6 +22,10 @@ CHANGES = ("withdrawn", "denied", "hearsay", "affirmed")
 CARE = "care"
 
 
+MOST_BESIDE = 50
+"""So many other assessments of a case its page lists; it says how many more there are."""
+
+
 @dataclass(frozen=True)
 class Opened:
     """A case as it lies open before one reviewer."""
@@ -43,6 +47,7 @@ def open_case(desk: Desk, assessment_id: str, grant: Grant) -> Opened:
     all_decisions = desk.log.decisions_of(told["dispute_id"])
     own = [one for one in all_decisions if one.record["assessment_id"] == assessment_id]
     hidden = hidden_from(grant, stored, all_decisions, desk.policy_of(stored).review)
+    beside, beside_more = _beside(desk, told, hidden=hidden)
     page = case_page(
         CaseFile(
             assessment=told,
@@ -51,7 +56,8 @@ def open_case(desk: Desk, assessment_id: str, grant: Grant) -> Opened:
             role=grant.role.value,
             hidden=hidden,
             decisions=_told(all_decisions, hidden=hidden),
-            beside=_beside(desk, told, hidden=hidden),
+            beside=beside,
+            beside_more=beside_more,
             awaits_second_look=hidden is None and _awaits_second_look(own),
             looked_yourself=hidden is None and _looked_last(own) == grant.account_id,
             may_decide=grant.role in MAY_DECIDE,
@@ -91,13 +97,15 @@ def _told(decisions: Sequence[StoredDecision], *, hidden: str | None) -> list[di
     return told
 
 
-def _beside(desk: Desk, told: Mapping[str, Any], *, hidden: str | None) -> list[dict[str, Any]]:
-    """The other assessments of the dispute; their tiers only where the score shows."""
-    return [
+def _beside(desk: Desk, told: Mapping[str, Any], *, hidden: str | None) -> tuple[list[dict[str, Any]], int]:
+    """The last other assessments of the dispute, and how many more there are; their tiers only where the score shows."""
+    dispute, own = told["dispute_id"], told["assessment_id"]
+    last = [one for one in reversed(desk.log.assessments_of(dispute, most=MOST_BESIDE + 1)) if one[0] != own]
+    listed = [
         {"assessment_id": name, "as_of": format_time(as_of), "tier": None if hidden else tier}
-        for name, as_of, tier in reversed(desk.log.assessments_of(told["dispute_id"]))
-        if name != told["assessment_id"]
+        for name, as_of, tier in last[:MOST_BESIDE]
     ]
+    return listed, desk.log.assessment_count(dispute) - 1 - len(listed)
 
 
 # --- what is recorded ----------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from serving.pages.case import CaseFile, case_page
 from serving.pages.codes import ACTIONS, TIERS
 from serving.pages.language import LANGUAGES
 from serving.pages.render import Account, Frame, render_case
+from serving.pages.reviewing import MOST_BESIDE
 from serving.policy import Action
 from tests.serving.cases import PARTNERS, case, event
 from tests.serving.page_client import HTML, Outline, Reviewing, score
@@ -53,6 +54,16 @@ def test_the_page_loads_nothing_from_elsewhere_and_nothing_inline(seen):
     assert not [one for one in outline.attributes if one[1] == "style" or one[1].startswith("on")]
     assert re.findall(r"<script[^>]*>", answer.text) == ['<script src="/review/static/page.js" defer>']
     assert "http" not in answer.text
+
+
+def test_a_case_that_is_scored_every_night_lists_its_last_assessments_and_counts_the_others(reviewing):
+    client = reviewing.by_token()
+    scored = [score(client, case(*EVENTS, **PARTNERS))["assessment_id"] for _ in range(MOST_BESIDE + 3)]
+    first, last = (client.get(f"/review/{name}.json").json() for name in (scored[0], scored[-1]))
+    assert [one["assessment_id"] for one in last["beside"]] == scored[-2 : -MOST_BESIDE - 2 : -1]
+    assert [one["assessment_id"] for one in first["beside"]] == scored[: -MOST_BESIDE - 1 : -1]
+    assert first["beside_more"] == last["beside_more"] == 2
+    assert "and 2 more" in client.get(f"/review/{scored[0]}").text
 
 
 def test_a_rendered_page_leaves_no_dead_ring_behind(seen):
