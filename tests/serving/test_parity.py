@@ -98,7 +98,8 @@ def test_contributions_add_up_and_are_those_of_the_trees(by_batch, model):
         for name, value in zip(model.contract.indicator_ids, direct[:-1], strict=True):
             raw[name] += value
         listed = {reason["indicator"] for reason in one["reasons"]}
-        assert parts == [calibration.slope * raw[reason["indicator"]] for reason in one["reasons"]]
+        asked = [calibration.slope * raw[reason["indicator"]] for reason in one["reasons"]]
+        assert parts == pytest.approx(asked, rel=0, abs=1e-12)
         unlisted = math.fsum(calibration.slope * value for name, value in raw.items() if name not in listed)
         assert math.isclose(one["other_contribution"], unlisted, abs_tol=1e-9)
         shown = sorted((i for i in raw if not catalogue.BY_ID[i].care_only), key=lambda i: -abs(raw[i]))[:10]

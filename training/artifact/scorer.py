@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Protocol
 
 import lightgbm as lgb
-import numpy as np
 
 from features.errors import ModelNotVerified
 from features.view import Values
 from training.artifact.contract import ScorerKind
-from training.artifact.single_row import CONTRIBUTIONS, RAW_SCORE, SingleRow
+from training.artifact.single_row import SingleRow
 from training.artifact.tables import TableScorer
+from training.artifact.tree_shap import TreeTables
 
 
 class Scorer(Protocol):
@@ -46,14 +47,13 @@ class Scorer(Protocol):
 
 
 class TreeScorer:
-    """LightGBM's trees.  The parts are TreeSHAP's (path-dependent), which LightGBM computes itself."""
+    """LightGBM's trees.  The parts are TreeSHAP's (path-dependent): from tables, or LightGBM's own where these get too large."""
 
     kind: ScorerKind = "trees"
 
     def __init__(self, booster: lgb.Booster, *, base: float | None = None) -> None:
         self.booster = booster
         self._base = base
-        self._single: dict[int, SingleRow] = {}
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -71,21 +71,25 @@ class TreeScorer:
     def raw(self, rows: Values) -> Values:
         """The raw scores of rows: shape (rows,)."""
         if len(rows) == 1:
-            return self._alone(RAW_SCORE, rows)
+            return self._single(rows[0])
         return self.booster.predict(rows, raw_score=True, num_threads=1)
 
     def contributions(self, rows: Values) -> Values:
         """The part of every column: shape (rows, columns)."""
-        if len(rows) == 1:
-            return self._alone(CONTRIBUTIONS, rows)[np.newaxis, :-1]
-        return self.booster.predict(rows, pred_contrib=True, num_threads=1)[:, :-1]
+        if self._tables is None:
+            return self.booster.predict(rows, pred_contrib=True, num_threads=1)[:, :-1]
+        return self._tables.contributions(rows)
 
-    def _alone(self, kind: int, rows: Values) -> Values:
-        """One kind of prediction for a single row: the same bits, at a fraction of the cost."""
-        found = self._single.get(kind)
-        if found is None:
-            found = self._single[kind] = SingleRow(self.booster, kind, columns=len(self.column_names))
-        return found(rows[0])
+    @cached_property
+    def _single(self) -> SingleRow:
+        return SingleRow(self.booster, columns=len(self.column_names))
+
+    @cached_property
+    def _tables(self) -> TreeTables | None:
+        try:
+            return TreeTables(self.booster)
+        except OverflowError:
+            return None
 
     def to_text(self) -> str:
         """The trees as LightGBM writes them."""

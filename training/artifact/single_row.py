@@ -14,24 +14,24 @@ import numpy as np
 
 from features.view import Values
 
-RAW_SCORE, CONTRIBUTIONS = 1, 3
+_RAW_SCORE = 1
 _FLOAT64 = 1
 
 
 class SingleRow:
-    """One kind of prediction of a booster for one row at a time, into buffers that stay."""
+    """The raw scores of a booster for one row at a time, from and into buffers that stay."""
 
-    def __init__(self, booster: lgb.Booster, kind: int, *, columns: int) -> None:
-        """Prepare it; ``kind`` is ``RAW_SCORE`` (one number) or ``CONTRIBUTIONS`` (one a column, then the base)."""
+    def __init__(self, booster: lgb.Booster, *, columns: int) -> None:
+        """Prepare it for rows of so many columns."""
         self._booster = booster  # whose trees the handle points into
         self._library: Any = lgb.basic._LIB
         self._lock = threading.Lock()
         self._given = np.empty(columns)
-        self._out = np.empty(columns + 1 if kind == CONTRIBUTIONS else 1)
+        self._out = np.empty(1)
         self._handle = ctypes.c_void_p()
         lgb.basic._safe_call(
             self._library.LGBM_BoosterPredictForMatSingleRowFastInit(
-                booster._handle, ctypes.c_int(kind), ctypes.c_int(0), ctypes.c_int(-1), ctypes.c_int(_FLOAT64),
+                booster._handle, ctypes.c_int(_RAW_SCORE), ctypes.c_int(0), ctypes.c_int(-1), ctypes.c_int(_FLOAT64),
                 ctypes.c_int32(columns), ctypes.c_char_p(b"num_threads=1"), ctypes.byref(self._handle),
             )
         )  # fmt: skip
@@ -42,7 +42,7 @@ class SingleRow:
         )  # fmt: skip
 
     def __call__(self, row: Values) -> Values:
-        """The prediction of a row, shape (columns,): a fresh array."""
+        """The raw score of a row, shape (columns,): a fresh array of one."""
         with self._lock:
             self._given[:] = row
             lgb.basic._safe_call(self._library.LGBM_BoosterPredictForMatSingleRowFast(*self._arguments))
