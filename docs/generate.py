@@ -89,7 +89,7 @@ KEYS = {
     "lightgbm.max_depth": "depth of a tree",
     "lightgbm.num_leaves": "leaves of a tree",
     "lightgbm.learning_rate": "shrinkage of each tree",
-    "lightgbm.min_data_in_leaf": "fewest rows in a leaf",
+    "lightgbm.min_data_in_leaf": "fewest rows in a leaf; of few rows at most a fiftieth",
     "lightgbm.lambda_l2": "ridge penalty on leaf values",
     "lightgbm.max_bin": "most bins of a column",
     "lightgbm.feature_fraction": "share of the columns that a tree may use",

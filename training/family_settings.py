@@ -38,16 +38,19 @@ class ModelSection(Section):
 
 
 class LightGBMSection(Section):
-    """The trees: shallow, with large leaves and monotone constraints from the catalogue."""
+    """The trees: shallow, with large leaves and monotone constraints from the catalogue.
 
-    rounds: int = Field(default=150, ge=1, le=5000)
-    max_depth: int = Field(default=3, ge=1, le=6)
-    num_leaves: int = Field(default=8, ge=2, le=64)
-    learning_rate: float = Field(default=0.05, gt=0, le=1)
-    min_data_in_leaf: int = Field(default=100, ge=1)
-    lambda_l2: float = Field(default=50.0, ge=0)
+    Of few rows a leaf asks for no more than a fiftieth, whatever ``min_data_in_leaf`` says.
+    """
+
+    rounds: int = Field(default=400, ge=1, le=5000)
+    max_depth: int = Field(default=2, ge=1, le=6)
+    num_leaves: int = Field(default=4, ge=2, le=64)
+    learning_rate: float = Field(default=0.1, gt=0, le=1)
+    min_data_in_leaf: int = Field(default=500, ge=1)
+    lambda_l2: float = Field(default=1000.0, ge=0)
     max_bin: int = Field(default=63, ge=3, le=255)
-    feature_fraction: float = Field(default=0.5, gt=0, le=1)
+    feature_fraction: float = Field(default=0.1, gt=0, le=1)
 
 
 class LogisticSection(Section):

@@ -85,9 +85,10 @@ def _settings():
     from training.experiment import read_experiment
 
     experiment = read_experiment(ROOT / "experiments" / "shallow_lightgbm.toml")
+    shape = {"rounds": 120, "max_depth": 3, "num_leaves": 8, "min_data_in_leaf": 20}
     trees = experiment.lightgbm.model_copy(
-        update={"rounds": 120, "min_data_in_leaf": 20, "learning_rate": 0.2, "lambda_l2": 1.0, "feature_fraction": 0.5}
-    )  # fmt: skip
+        update={**shape, "learning_rate": 0.2, "lambda_l2": 1.0, "feature_fraction": 0.5}
+    )
     few = {
         "lightgbm": trees,
         "interval": experiment.interval.model_copy(update={"refits": 5}),

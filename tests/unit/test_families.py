@@ -12,6 +12,7 @@ from training.artifact.tables import Table, Tables, TableScorer
 from training.calibration import margins
 from training.experiment import Experiment
 from training.families.choosing import choose
+from training.family_settings import LightGBMSection
 from training.matrix_parts import Rows
 
 INDICATORS = catalogue.chosen(("A01", "A02", "A06", "A09", "B02", "B04", "B06", "E01"))
@@ -188,3 +189,14 @@ def test_the_correction_of_the_sampling_is_exact_for_every_family(fitted, rows):
     for scorer in fitted.values():
         raw = scorer.raw(rows.values[:5])
         assert np.allclose(margins(raw, line), 0.1 + 0.9 * (raw + np.log(0.1)), atol=1e-12)
+
+
+def test_few_rows_are_split_whatever_the_size_of_a_leaf_in_the_file(rows):
+    """Settings made for a province: a county's trees would have no split at all."""
+    wide = experiment("lightgbm").model_copy(update={"lightgbm": LightGBMSection(min_data_in_leaf=10_000)})
+    fitter = choose("lightgbm", wide, INDICATORS, rows).fitter
+    scorer = fitter.fit(rows)
+    assert isinstance(scorer, TreeScorer)
+    nodes = scorer.booster.trees_to_dataframe()
+    fewest = nodes.loc[nodes["split_feature"].isna(), "count"].min()
+    assert 40 < fewest < 1_000, "about 80, a fiftieth of 4,000 rows: LightGBM estimates its counts"
