@@ -56,7 +56,7 @@ def run(*, quick: bool) -> Iterator[Figure]:
         work = Path(folder)
         home = Home(_own_home(trained_home(work), work))
         simulate(work / "world", preset="bench", disputes=20_000 if quick else 60_000, years=2, seed=1, imperfect=False)
-        records = open_disputes(work / "world", work / "records", wanted=A_FEW if quick else OPEN_DISPUTES)
+        records = open_disputes(work / "world", work / "open", wanted=A_FEW if quick else OPEN_DISPUTES)
         _score(home, open_disputes(work / "world", work / "few", wanted=1_000), work / "warm")
         yield from _figures("batch", _score(home, records, work / "out"))
         some = open_disputes(work / "world", work / "some", wanted=A_FEW // 4 if quick else A_FEW)
