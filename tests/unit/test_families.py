@@ -64,7 +64,7 @@ def fitted(rows):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_base_and_contributions_are_the_raw_score(family, fitted, rows):
     scorer = fitted[family]
-    total = scorer.base + scorer.contributions(rows.values).sum(axis=1)
+    total = scorer.base + scorer.explained(rows.values)[1].sum(axis=1)
     assert np.abs(total - scorer.raw(rows.values)).max() < 1e-9
     assert np.ptp(scorer.raw(rows.values)) > 0.5
 
@@ -82,10 +82,12 @@ def test_read_back_from_its_text_it_says_the_same_bits(family, fitted, rows):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_one_row_and_many_rows_give_the_same_bits(family, fitted, rows):
     scorer, some = fitted[family], rows.values[:40]
-    raw, parts = scorer.raw(some), scorer.contributions(some)
+    raw, parts = scorer.explained(some)
+    assert raw.tolist() == scorer.raw(some).tolist()
     for position in range(len(some)):
         assert scorer.raw(some[[position]])[0].hex() == raw[position].hex()
-        assert scorer.contributions(some[[position]])[0].tolist() == parts[position].tolist()
+        alone, own_parts = scorer.explained(some[[position]])
+        assert (alone[0].hex(), own_parts[0].tolist()) == (raw[position].hex(), parts[position].tolist())
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -177,7 +179,7 @@ def test_a_table_reads_edges_knots_codes_and_the_unknown_as_it_says():
     )
     scorer = TableScorer(Tables(base=1.0, columns=columns))
     rows = np.array([[0.9, -1, 0], [1.0, 4, 1], [2.0, 11, 2], [np.nan, np.nan, np.nan]])
-    assert scorer.contributions(rows).tolist() == [[0, 0, 0.5], [1, 2, 0.25], [2, 5, 9], [9, 9, 9]]
+    assert scorer.explained(rows)[1].tolist() == [[0, 0, 0.5], [1, 2, 0.25], [2, 5, 9], [9, 9, 9]]
     assert scorer.raw(rows).tolist() == [1.5, 4.25, 17, 28]
 
 

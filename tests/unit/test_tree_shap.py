@@ -44,12 +44,14 @@ SETTINGS = {
 
 @pytest.mark.parametrize("columns", [3, 12], ids=["features again and again", "many features"])
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
-def test_the_parts_are_those_of_lightgbm(settings, columns):
+def test_scores_and_parts_are_those_of_lightgbm(settings, columns):
+    """The scores to the bit, as they are cut into tiers; the parts as nearly as sums in another order can be."""
     rows = rows_of(columns)
     booster = trees(rows, **settings)
     asked = np.concatenate([rows, rows_of(columns, count=300, seed=9)])
     asked[:40, -1] = np.linspace(-3, 70, 40)  # categories that were never seen, and what is none
-    found = TreeTables(booster).contributions(asked)
+    raw, found = TreeTables(booster).explained(asked)
+    assert raw.tolist() == booster.predict(asked, raw_score=True, num_threads=1).tolist()
     own = booster.predict(asked, pred_contrib=True, num_threads=1)[:, :-1]
     assert np.abs(found - own).max() < 1e-12
     assert np.abs(own).max() > 0.1
@@ -58,7 +60,9 @@ def test_the_parts_are_those_of_lightgbm(settings, columns):
 def test_trees_that_never_split_say_nothing():
     rows = rows_of(4, count=60)
     booster = trees(rows, rounds=3, min_data_in_leaf=50)
-    assert TreeTables(booster).contributions(rows).tolist() == np.zeros(rows.shape).tolist()
+    raw, parts = TreeTables(booster).explained(rows)
+    assert parts.tolist() == np.zeros(rows.shape).tolist()
+    assert raw.tolist() == booster.predict(rows, raw_score=True, num_threads=1).tolist()
 
 
 @pytest.mark.parametrize("limit, at_most", [("MOST_NUMBERS", 100), ("MOST_BITS", 5)])
@@ -70,4 +74,6 @@ def test_trees_too_large_for_tables_are_explained_all_the_same(limit, at_most, m
     with pytest.raises(OverflowError, match="too large for tables"):
         TreeTables(booster)
     own = booster.predict(rows, pred_contrib=True, num_threads=1)[:, :-1]
-    assert TreeScorer(booster).contributions(rows).tolist() == own.tolist()
+    raw, parts = TreeScorer(booster).explained(rows)
+    assert parts.tolist() == own.tolist()
+    assert raw.tolist() == booster.predict(rows, raw_score=True, num_threads=1).tolist()

@@ -95,7 +95,9 @@ class RiskModel:
 
     def margin_of_rows(self, rows: Values) -> Values:
         """The calibrated log-odds of rows built by the contract."""
-        raw = self.scorer.raw(rows)
+        return self._calibrated(self.scorer.raw(rows))
+
+    def _calibrated(self, raw: Values) -> Values:
         calibration = self.contract.calibration
         return calibration.intercept + calibration.slope * (raw + calibration.log_sampling_rate)
 
@@ -110,12 +112,12 @@ class RiskModel:
 
     def explain_rows(self, rows: Values) -> Explained:
         """The same for rows built by the contract."""
-        raw = self.scorer.contributions(rows)
-        by_indicator = raw[:, self._first]
+        raw, parts = self.scorer.explained(rows)
+        by_indicator = parts[:, self._first]
         for group, place in self._further:
-            by_indicator[:, group] += raw[:, place]
+            by_indicator[:, group] += parts[:, place]
         return Explained(
-            margin=self.margin_of_rows(rows),
+            margin=self._calibrated(raw),
             base_margin=self.base_margin,
             contributions=self.contract.calibration.slope * by_indicator,
             indicators=self.indicators,

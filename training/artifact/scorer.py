@@ -10,13 +10,12 @@ import lightgbm as lgb
 from features.errors import ModelNotVerified
 from features.view import Values
 from training.artifact.contract import ScorerKind
-from training.artifact.single_row import SingleRow
 from training.artifact.tables import TableScorer
 from training.artifact.tree_shap import TreeTables
 
 
 class Scorer(Protocol):
-    """An additive account of a raw score in log-odds: ``base + contributions(rows).sum(axis=1) = raw(rows)``."""
+    """An additive account of a raw score in log-odds: its base and the parts of a row add up to it."""
 
     @property
     def kind(self) -> ScorerKind:
@@ -37,8 +36,8 @@ class Scorer(Protocol):
         """The raw scores of rows (rows, columns): shape (rows,)."""
         ...
 
-    def contributions(self, rows: Values) -> Values:
-        """The part of every column: shape (rows, columns)."""
+    def explained(self, rows: Values) -> tuple[Values, Values]:
+        """The same scores to the bit, and the part of every column: shapes (rows,) and (rows, columns)."""
         ...
 
     def to_text(self) -> str:
@@ -70,19 +69,13 @@ class TreeScorer:
 
     def raw(self, rows: Values) -> Values:
         """The raw scores of rows: shape (rows,)."""
-        if len(rows) == 1:
-            return self._single(rows[0])
         return self.booster.predict(rows, raw_score=True, num_threads=1)
 
-    def contributions(self, rows: Values) -> Values:
-        """The part of every column: shape (rows, columns)."""
+    def explained(self, rows: Values) -> tuple[Values, Values]:
+        """The same scores to the bit, and the part of every column: shapes (rows,) and (rows, columns)."""
         if self._tables is None:
-            return self.booster.predict(rows, pred_contrib=True, num_threads=1)[:, :-1]
-        return self._tables.contributions(rows)
-
-    @cached_property
-    def _single(self) -> SingleRow:
-        return SingleRow(self.booster, columns=len(self.column_names))
+            return self.raw(rows), self.booster.predict(rows, pred_contrib=True, num_threads=1)[:, :-1]
+        return self._tables.explained(rows)
 
     @cached_property
     def _tables(self) -> TreeTables | None:

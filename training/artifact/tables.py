@@ -90,12 +90,13 @@ class TableScorer:
             total += self._adds(position, rows[:, position])
         return total
 
-    def contributions(self, rows: Values) -> Values:
-        """The part of every column: shape (rows, columns)."""
-        parts = np.empty((len(rows), len(self._arrays)))
+    def explained(self, rows: Values) -> tuple[Values, Values]:
+        """The same scores to the bit, and the part of every column: shapes (rows,) and (rows, columns)."""
+        total, parts = np.full(len(rows), self.base), np.empty((len(rows), len(self._arrays)))
         for position in range(len(self._arrays)):
             parts[:, position] = self._adds(position, rows[:, position])
-        return parts
+            total += parts[:, position]
+        return total, parts
 
     def to_text(self) -> str:
         """The tables as JSON, one column a line."""

@@ -84,14 +84,15 @@ class TreeTables:
         )  # fmt: skip
         _fill(self._trees)
 
-    def contributions(self, rows: Values) -> Values:
-        """The part of every column in the raw score of rows (rows, columns): the same shape.
+    def explained(self, rows: Values) -> tuple[Values, Values]:
+        """The raw scores of rows (rows, columns), and in them the part of every column: (rows,) and (rows, columns).
 
-        The same bits whether a row comes alone or among others, and LightGBM's own to within 1e-12.
+        The same bits whether a row comes alone or among others.  The scores are LightGBM's own to the bit, the parts to
+        within 1e-12.
         """
-        out = np.zeros((len(rows), self._columns))
-        _add_parts(np.ascontiguousarray(rows, np.float64), out, self._trees)
-        return out
+        raw, parts = np.zeros(len(rows)), np.zeros((len(rows), self._columns))
+        _add_up(np.ascontiguousarray(rows, np.float64), raw, parts, self._trees)
+        return raw, parts
 
 
 def _leaves(node: dict[str, Any], path: tuple[_Step, ...], nodes: list[tuple[Any, ...]]) -> Iterator[tuple[tuple[_Step, ...], float]]:  # fmt: skip
@@ -175,8 +176,8 @@ def _weight(slots: Array, first: int, count: int, pattern: int, own: int) -> flo
 
 
 @compiled
-def _add_parts(rows: Values, out: Values, of: _Trees) -> None:
-    """Add to ``out`` what every leaf gives the columns of its path, row by row and leaf by leaf."""
+def _add_up(rows: Values, raw: Values, parts: Values, of: _Trees) -> None:
+    """Add to ``raw`` the leaves that rows come to, tree by tree, and to ``parts`` what every leaf gives its path's columns."""
     trees, leaves, slots = of.trees, of.leaves, of.slots
     for row in range(len(rows)):
         for tree in range(len(trees) - 1):
@@ -187,9 +188,11 @@ def _add_parts(rows: Values, out: Values, of: _Trees) -> None:
                 for slot in range(first, end):
                     if lefts & slots[slot].nodes == slots[slot].lefts:
                         pattern |= 1 << (slot - first)
+                if pattern == (1 << (end - first)) - 1:
+                    raw[row] += leaves[leaf].value
                 place = leaves[leaf].table_from + pattern * (end - first)
                 for slot in range(first, end):
-                    out[row, slots[slot].column] += of.table[place + slot - first]
+                    parts[row, slots[slot].column] += of.table[place + slot - first]
 
 
 @compilable
