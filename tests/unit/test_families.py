@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from features import catalogue
 from training.artifact.points import default_items, points_by_item
@@ -202,3 +203,14 @@ def test_few_rows_are_split_whatever_the_size_of_a_leaf_in_the_file(rows):
     nodes = scorer.booster.trees_to_dataframe()
     fewest = nodes.loc[nodes["split_feature"].isna(), "count"].min()
     assert 40 < fewest < 1_000, "about 80, a fiftieth of 4,000 rows: LightGBM estimates its counts"
+
+
+@pytest.mark.parametrize("family", ["logistic", "lightgbm", "explainable_boosting"])
+def test_the_number_of_cores_changes_no_bit(family):
+    """BLAS cuts sums of more than 10,000 numbers into a part for each core: the digest of a model must not tell."""
+    many = rows_of(count=12_000)
+    texts = []
+    for cores in (1, 2):
+        with threadpool_limits(cores):
+            texts.append(choose(family, experiment(family), INDICATORS, many).fitter.fit(many).to_text())
+    assert texts[0] == texts[1]

@@ -41,11 +41,11 @@ class LogisticFitter:
         features = np.column_stack([one.features(rows.values[:, at]) for at, one in enumerate(columns)])
         signs = [sign for one in columns for sign in one.signs]
         solved = _solve(features, rows.label.astype(np.float64), weight, penalty=self.penalty, signs=signs)
-        means = weight @ features / weight.sum()
+        means = np.einsum("i,ij->j", weight, features) / weight.sum()
         tables, base, start = [], float(solved[0]), 1
         for one in columns:
             end = start + len(one.signs)
-            centre = float(solved[start:end] @ means[start - 1 : end - 1])
+            centre = float(np.sum(solved[start:end] * means[start - 1 : end - 1]))
             tables.append(one.table(solved[start:end], centre))
             base, start = base + centre, end
         return TableScorer(Tables(base=base, columns=tuple(tables)))
@@ -118,13 +118,14 @@ def _column(indicator: Indicator, name: str, values: Values, weight: Values) -> 
 def _solve(features: Values, label: Values, weight: Values, *, penalty: float, signs: Sequence[int]) -> Values:
     """Intercept and coefficients that minimise weighted log loss + penalty / 2 x their squares, within their signs.
 
-    Products are summed block by block by ``einsum``, which has one order whatever the number of cores.
+    Products are summed by ``einsum`` (block by block) and ``sum``: one order, and one digest, whatever the number of cores.
+    The ``@`` of numpy hands long vectors to BLAS, which cuts them into as many parts as there are cores.
     """
     share = float(np.average(label, weights=weight))
     start = np.zeros(features.shape[1] + 1)
     start[0] = np.log(share) - np.log1p(-share)
     blocks = [slice(at, at + ITS_OWN_BLOCK) for at in range(0, len(label), ITS_OWN_BLOCK)]
-    scale = 1.0 / float(weight @ label)
+    scale = 1.0 / float(np.sum(weight * label))
 
     def loss(found: Values) -> tuple[float, Values]:
         total, slope = 0.5 * penalty * float(np.sum(found[1:] ** 2)), np.concatenate([[0.0], penalty * found[1:]])
