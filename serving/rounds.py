@@ -7,8 +7,10 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-BACK_SECONDS = 0.001
-"""So long a round waits for the callers that were answered just now, where others wait already."""
+QUIET_SECONDS = 0.001
+"""Where others wait already, a round waits for the callers that were answered just now until nobody came for so long."""
+BACK_SECONDS = 0.01
+"""It waits no longer than this, whoever comes."""
 PATIENCE_SECONDS = 0.1
 """A round that takes longer (the disk is slow) keeps the next one waiting no more."""
 
@@ -20,8 +22,8 @@ class Rounds(Generic[Asked, Answer]):
     """Takes what waits, in the order in which it came, and answers each.
 
     What comes alone is worked on at once; what comes during a round shares the next one, which begins when as many wait
-    as have been at it, or a millisecond later: callers that were just answered are about to ask again, and two rounds of
-    four cost a third more than one of eight.  A round has at most ``most`` members and about ``weight_limit`` of their
+    as have been at it, or when nobody comes any more: callers that were just answered are about to ask again, and two
+    rounds of four cost a third more than one of eight.  A round has at most ``most`` members and about ``weight_limit`` of their
     weight.  Between two of them the event loop has its turn, so that a health check waits for one round at most.
     """
 
@@ -49,13 +51,26 @@ class Rounds(Generic[Asked, Answer]):
         future: asyncio.Future[Answer] = loop.create_future()
         self._waiting.append((asked, future))
         if self._under_way is None and (self._beginning is None or len(self._waiting) == self._enough):
-            self._begin_soon(loop, 0.0)
+            self._begin_soon(loop)
         return await future
 
-    def _begin_soon(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+    def _begin_soon(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._beginning is not None:
             self._beginning.cancel()
-        self._beginning = loop.call_later(seconds, self._begin, loop) if seconds else loop.call_soon(self._begin, loop)
+        self._beginning = loop.call_soon(self._begin, loop)
+
+    def _look_later(self, loop: asyncio.AbstractEventLoop, latest: float) -> None:
+        due = loop.time() + QUIET_SECONDS
+        self._beginning = loop.call_at(due, self._look, loop, due, len(self._waiting), latest)
+
+    def _look(self, loop: asyncio.AbstractEventLoop, due: float, waited: int, latest: float) -> None:
+        """Begin, unless somebody came meanwhile, or could not come as the loop was busy with the answers."""
+        now = loop.time()
+        is_quiet = len(self._waiting) == waited and now - due < QUIET_SECONDS / 2
+        if is_quiet or now >= latest:
+            self._begin(loop)
+        else:
+            self._look_later(loop, latest)
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
         self._beginning = None
@@ -101,5 +116,7 @@ class Rounds(Generic[Asked, Answer]):
         self._under_way = None
         if self._waiting:
             self._enough = min(len(self._waiting) + answered, self._most)
-            is_full = len(self._waiting) >= self._enough
-            self._begin_soon(loop, 0.0 if is_full else BACK_SECONDS)
+            if len(self._waiting) >= self._enough:
+                self._begin_soon(loop)
+            else:
+                self._look_later(loop, loop.time() + BACK_SECONDS)
