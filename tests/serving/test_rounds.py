@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,7 @@ from features.errors import InvalidRecords
 from serving.access import NO_TOKEN_NEEDED
 from serving.desk import CASES_A_ROUND, Desk
 from serving.problems import Problem
-from serving.rounds import Rounds
+from serving.rounds import QUIET_SECONDS, Rounds
 from serving.scorer import Scorer, SumMismatch
 from tests.serving.cases import case, days_before
 
@@ -184,6 +185,24 @@ def test_who_was_answered_just_now_and_asks_again_shares_the_next_round():
         first, second = await begun(rounds, "a"), await begun(rounds, "b")
         gate.set()
         await first
+        return await asyncio.gather(second, rounds.answer("a again"))
+
+    assert asyncio.run(run()) == ["b", "a again"]
+    assert worked == [["a"], ["b", "a again"]]
+
+
+def test_a_loop_that_was_busy_with_answers_waits_for_the_callers_all_the_same():
+    """They could not come while it was: else rounds of three and of five would take turns where eight ask at once."""
+    worked = []
+
+    async def run():
+        rounds, gate = gated_rounds(worked)
+        first, second = await begun(rounds, "a"), await begun(rounds, "b")
+        gate.set()
+        await first
+        time.sleep(5 * QUIET_SECONDS)  # answers are written
+        for _ in range(3):
+            await asyncio.sleep(0)
         return await asyncio.gather(second, rounds.answer("a again"))
 
     assert asyncio.run(run()) == ["b", "a again"]
