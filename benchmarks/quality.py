@@ -81,12 +81,12 @@ def run(*, quick: bool) -> Iterator[Figure]:
             World("everything on", 60_000, seeds[0], families=PLAIN),
             World("clean", 60_000, seeds[0], imperfect=False, families=PLAIN),
         ]
-    of_seeds = []
+    figures = []
     for world in worlds:
         for figure in _figures(world.name, judge(world), draws=50 if quick else 200):
-            of_seeds.append(figure)
+            figures.append(figure)
             yield figure
-    yield from across_seeds(of_seeds)
+    yield from across_seeds(figures)
 
 
 def across_seeds(figures: Iterable[Figure]) -> Iterator[Figure]:
@@ -107,7 +107,7 @@ def across_seeds(figures: Iterable[Figure]) -> Iterator[Figure]:
         if len(values) > 1:
             half = float(stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
             mean = float(np.mean(values))
-            yield from _three(f"mean of the seeds/{name}", mean, mean - half, mean + half)
+            yield from _value_and_interval(f"mean of the seeds/{name}", mean, mean - half, mean + half)
 
 
 def judge(world: World) -> Judged:
@@ -232,10 +232,10 @@ def _calibration(name: str, judged: Judged) -> Iterator[Figure]:
 
 def _with_interval(name: str, value: float, drawn: list[float]) -> Iterator[Figure]:
     low, high = np.percentile(drawn, [2.5, 97.5])
-    yield from _three(name, value, float(low), float(high))
+    yield from _value_and_interval(name, value, float(low), float(high))
 
 
-def _three(name: str, value: float, low: float, high: float) -> Iterator[Figure]:
+def _value_and_interval(name: str, value: float, low: float, high: float) -> Iterator[Figure]:
     for ending, number in (("", value), (".low", low), (".high", high)):
         yield Figure(f"{name}{ending}", round(number, 5), "SYNTHETIC soft labels")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 Figures = dict[str, float]
+EVERYTHING = "everything on"
 RANKERS = (
     "points",
     "logistic",
@@ -54,7 +55,7 @@ def _quality(figures: list[dict[str, Any]]) -> Iterator[str]:
     """Worlds by rankers, the paired differences, and what each imperfection costs."""
     found = {figure["figure"]: float(figure["value"]) for figure in figures}
     worlds = list(dict.fromkeys(name.split("/")[0] for name in found))
-    ablation = [world for world in worlds if world.startswith("without ") or world in ("clean", "everything on")]
+    ablation = [world for world in worlds if world.startswith(("without ", "clean", EVERYTHING))]
     full = [world for world in worlds if world not in ablation]
     yield "All figures SYNTHETIC, by soft labels, 95% intervals from draws of pairs in parentheses.\n"
     yield from _rankers(found, full)
@@ -108,7 +109,7 @@ def _peers(found: Figures, worlds: list[str]) -> Iterator[str]:
 
 
 def _ablation(found: Figures, worlds: list[str]) -> Iterator[str]:
-    base = "everything on"
+    base = next(world for world in worlds if world.startswith(EVERYTHING))
     rows = []
     for world in sorted(worlds, key=lambda name: (name != base, -found[f"{name}/lightgbm/auc"])):
         own = [f"{found[f'{world}/{ranker}/auc']:.3f}" for ranker in ("points", "lightgbm", "oracle")]

@@ -9,8 +9,8 @@ from typing import Generic, TypeVar
 
 QUIET_SECONDS = 0.001
 """Where others wait already, a round waits for the callers that were answered just now until nobody came for so long."""
-BACK_SECONDS = 0.01
-"""It waits no longer than this, whoever comes."""
+BACK_SECONDS = 0.02
+"""It waits no longer than this after the round before, whoever comes and whatever else keeps the loop busy."""
 PATIENCE_SECONDS = 0.1
 """A round that takes longer (the disk is slow) keeps the next one waiting no more."""
 
@@ -64,7 +64,7 @@ class Rounds(Generic[Asked, Answer]):
         self._beginning = loop.call_at(due, self._look, loop, due, len(self._waiting), latest)
 
     def _look(self, loop: asyncio.AbstractEventLoop, due: float, waited: int, latest: float) -> None:
-        """Begin, unless somebody came meanwhile, or could not come as the loop was busy with the answers."""
+        """Begin, unless somebody came meanwhile, or could hardly come as the loop was busy with the answers."""
         now = loop.time()
         is_quiet = len(self._waiting) == waited and now - due < QUIET_SECONDS / 2
         if is_quiet or now >= latest:

@@ -10,7 +10,7 @@ from training.artifact.home import Home
 from training.evaluation.origins import numbers_of
 from training.evaluation.rankers import ALL
 from training.evaluation.record import OriginRecord, ReportRecord, Weekly
-from training.families.fitter import TreeFitter
+from training.families.fitter import TreeFitter, settings_for
 from training.judging import Attempt, stretches_of
 from training.probing import Probing, run_probes
 from training.weekly_rows import weekly_view
@@ -33,7 +33,7 @@ def scrutinise(
     probing = Probing(
         experiment=experiment, model=model, scores=scores, train=attempt.rows.train, test=test,
         dispute_ids=attempt.rows.test_dispute_ids, held=held, draws=draws,
-        fitter=TreeFitter(experiment.lightgbm, attempt.indicators, seed),
+        fitter=TreeFitter(settings_for(experiment.lightgbm, attempt.rows.train), attempt.indicators, seed),
     )  # fmt: skip
     probes = run_probes(probing, records, step=step)
     return record.model_copy(

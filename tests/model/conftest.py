@@ -10,7 +10,7 @@ import pytest
 from features import build_matrix, catalogue, read_records
 from training.artifact.model import RiskModel
 from training.experiment import Experiment, read_experiment
-from training.families.fitter import TreeFitter
+from training.families.fitter import TreeFitter, settings_for
 from training.modelling import fit_model
 from training.rows import Counted, Rows, Sampling, SplitRows, matrix_bounds, split_rows
 from training.split import Split, last_origin
@@ -46,5 +46,5 @@ def fitted(unit_world, tmp_path_factory) -> Fitted:
     model = fit_model(
         quick, rows, catalogue.INDICATORS, manifest, split, models=models, step=lambda _stage, _done: None
     )
-    fitter = TreeFitter(quick.lightgbm, catalogue.INDICATORS, quick.seed)
+    fitter = TreeFitter(settings_for(quick.lightgbm, rows.train), catalogue.INDICATORS, quick.seed)
     return Fitted(quick, rows.train, rows.test, split, fitter, model, rows.counted, rows, folder)

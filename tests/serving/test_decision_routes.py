@@ -3,6 +3,7 @@
 import json
 import shutil
 import sqlite3
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
@@ -182,6 +183,23 @@ def test_a_replay_sees_another_model_or_record(client, home, app, monkeypatch):
     monkeypatch.setattr(log, "find", lambda _: changed)
     found = replay(home, log, stored)
     assert found.outcome == "different" and "margin" in found.differing
+
+
+def test_a_replay_takes_contributions_summed_in_another_order_for_the_same(client, home, app, monkeypatch):
+    """A log that was written with LightGBM's own TreeSHAP replays with the tables; a real difference shows."""
+    stored = client.post("/v1/score", json=CASE).json()["assessment_id"]
+    log = app.state.desk.log
+    from serving.log.replay import replay
+
+    outcomes = []
+    for off in (9e-16, 1e-9):
+        written = log.find(stored)
+        parts = [part._replace(contribution=part.contribution + off) for part in written.scored.parts]
+        written.__dict__["scored"] = replace(written.scored, parts=tuple(parts))
+        monkeypatch.setattr(log, "find", lambda _, written=written: written)
+        outcomes.append(replay(home, log, stored).outcome)
+        monkeypatch.undo()
+    assert outcomes == ["same", "different"]
 
 
 def test_verify_exits_with_2_at_a_break_and_without_a_log(client, home, monkeypatch, tmp_path):

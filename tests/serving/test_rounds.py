@@ -191,8 +191,9 @@ def test_who_was_answered_just_now_and_asks_again_shares_the_next_round():
     assert worked == [["a"], ["b", "a again"]]
 
 
-def test_a_loop_that_was_busy_with_answers_waits_for_the_callers_all_the_same():
+def test_a_loop_that_was_busy_with_answers_waits_for_the_callers_all_the_same(monkeypatch):
     """They could not come while it was: else rounds of three and of five would take turns where eight ask at once."""
+    monkeypatch.setattr("serving.rounds.BACK_SECONDS", 60)
     worked = []
 
     async def run():
@@ -207,6 +208,22 @@ def test_a_loop_that_was_busy_with_answers_waits_for_the_callers_all_the_same():
 
     assert asyncio.run(run()) == ["b", "a again"]
     assert worked == [["a"], ["b", "a again"]]
+
+
+def test_a_loop_that_is_always_busy_keeps_nobody_waiting_for_long():
+    worked = []
+
+    async def run():
+        rounds, gate = gated_rounds(worked)
+        first, second = await begun(rounds, "a"), await begun(rounds, "b")
+        gate.set()
+        await first
+        while not second.done():
+            time.sleep(2 * QUIET_SECONDS)  # other work: no look is ever on time
+            await asyncio.sleep(0)
+
+    asyncio.run(asyncio.wait_for(run(), 10))
+    assert worked == [["a"], ["b"]]
 
 
 def test_nobody_waits_long_for_who_does_not_come_back(monkeypatch):

@@ -57,6 +57,13 @@ def test_scores_and_parts_are_those_of_lightgbm(settings, columns):
     assert np.abs(own).max() > 0.1
 
 
+def test_rows_of_another_width_are_refused():
+    tables = TreeTables(trees(rows_of(6), rounds=3))
+    for columns in (5, 7):
+        with pytest.raises(ValueError, match="rows of 6 columns"):
+            tables.explained(rows_of(columns))
+
+
 def test_trees_that_never_split_say_nothing():
     rows = rows_of(4, count=60)
     booster = trees(rows, rounds=3, min_data_in_leaf=50)

@@ -10,7 +10,7 @@ from features.catalogue import columns_of
 from features.indicator import Indicator
 from training.experiment import Experiment
 from training.families.boosting import BoostingFitter
-from training.families.fitter import Fitter, TreeFitter
+from training.families.fitter import Fitter, TreeFitter, settings_for
 from training.families.logistic import LogisticFitter
 from training.families.points import PointsFitter, chosen_items
 from training.families.search import Place, Search, cross_validated_log_loss, fewer_negatives, search_trees
@@ -52,10 +52,11 @@ def choose(
         own = experiment.explainable_boosting
         whole = BoostingFitter(own, indicators, seed, own.outer_bags)
         return Chosen(whole, replace(whole, bags=min(own.cross_fit_bags, own.outer_bags)))
+    trees = settings_for(experiment.lightgbm, train)
     if family == "lightgbm":
-        return _plain(TreeFitter(experiment.lightgbm, indicators, seed))
+        return _plain(TreeFitter(trees, indicators, seed))
     search = search_trees(
-        experiment.tuned_lightgbm, experiment.lightgbm, indicators, train,
+        experiment.tuned_lightgbm, trees, indicators, train,
         seed=seed, place=Place(studies, (experiment.digest, *of)), step=step,
     )  # fmt: skip
     fitter = TreeFitter(search.settings, indicators, seed)

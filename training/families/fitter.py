@@ -17,7 +17,7 @@ from training.family_settings import LightGBMSection
 from training.matrix_parts import Rows
 
 MOST_OF_THE_ROWS = 0.02
-"""Settings made for a province would leave the trees of a county without a split: no leaf asks for more of the rows."""
+"""Settings made for a province would leave the trees of a county without a split: no leaf asks for more of the training rows."""
 
 
 class Fitter(Protocol):
@@ -56,14 +56,13 @@ class TreeFitter:
             params={"max_bin": self.settings.max_bin, "verbosity": -1, "num_threads": 1},
             free_raw_data=True,
         )
-        return TreeScorer(lgb.train(self._parameters(len(rows.label)), data, num_boost_round=self.settings.rounds))
+        return TreeScorer(lgb.train(self._parameters(), data, num_boost_round=self.settings.rounds))
 
-    def _parameters(self, rows: int) -> dict[str, object]:
+    def _parameters(self) -> dict[str, object]:
         settings = self.settings.model_dump()
         settings.pop("rounds")
         return {
             **settings,
-            "min_data_in_leaf": min(self.settings.min_data_in_leaf, max(1, int(MOST_OF_THE_ROWS * rows))),
             "objective": "binary",
             "monotone_constraints": [i.direction.monotone for i in self.indicators for _ in i.columns],
             "monotone_constraints_method": "basic",
@@ -73,6 +72,12 @@ class TreeFitter:
             "seed": self.seed,
             "verbosity": -1,
         }
+
+
+def settings_for(settings: LightGBMSection, rows: Rows) -> LightGBMSection:
+    """The settings for some training rows: their folds, refits and final fit all get the same leaves."""
+    most = max(1, int(MOST_OF_THE_ROWS * len(rows)))
+    return settings.model_copy(update={"min_data_in_leaf": min(settings.min_data_in_leaf, most)})
 
 
 def raw_scores(scorer: Scorer, values: Values) -> Values:
