@@ -172,7 +172,7 @@ def _faults(found: duckdb.DuckDBPyConnection, split: Split, promise: Promise) ->
         yield from _told(found, f"{name}: rows censored by extra support", f"FROM {name} r WHERE {censored}")
         yield from _told(
             found, f"{name}: positives before the embargo that were dropped",
-            f"FROM {matrix} r WHERE {early} AND NOT ({censored}) AND NOT EXISTS "
+            f"FROM (FROM {matrix} SEMI JOIN incidents USING (dispute_id)) r WHERE {early} AND NOT ({censored}) AND NOT EXISTS "
             f"(FROM {name} t WHERE t.dispute_id = r.dispute_id AND t.as_of = r.as_of)",
         )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The parts by tables are LightGBM's own: whatever the trees ask, and whatever is missing."""
+"""Scores and parts by tables are LightGBM's own: whatever the trees ask, and whatever is missing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import lightgbm as lgb
 import numpy as np
 import pytest
 
-from training.artifact import tree_shap
+from training.artifact import scorer, tree_shap
 from training.artifact.scorer import TreeScorer
 from training.artifact.tree_shap import TreeTables
 
@@ -34,6 +34,8 @@ def trees(rows: np.ndarray, *, rounds: int = 30, **settings: object) -> lgb.Boos
 
 SETTINGS = {
     "shallow": {"max_depth": 3, "num_leaves": 8},
+    "shallow, zero is missing": {"max_depth": 3, "num_leaves": 8, "zero_as_missing": True},
+    "shallow, nothing is missing": {"max_depth": 3, "num_leaves": 8, "use_missing": False},
     "stumps": {"max_depth": 1, "num_leaves": 2},
     "deep": {"max_depth": 6, "num_leaves": 40},
     "zero is missing": {"max_depth": 4, "num_leaves": 12, "zero_as_missing": True},
@@ -49,9 +51,16 @@ def test_scores_and_parts_are_those_of_lightgbm(settings, columns):
     rows = rows_of(columns)
     booster = trees(rows, **settings)
     asked = np.concatenate([rows, rows_of(columns, count=300, seed=9)])
-    asked[:40, -1] = np.linspace(-3, 70, 40)  # categories that were never seen, and what is none
-    raw, found = TreeTables(booster).explained(asked)
-    assert raw.tolist() == booster.predict(asked, raw_score=True, num_threads=1).tolist()
+    asked[:41, -1] = [-0.5, *np.linspace(-3, 70, 40)]  # categories that were never seen, and what is none
+    tables = TreeTables(booster)
+    raw, found = tables.explained(asked)
+    own_raw = booster.predict(asked, raw_score=True, num_threads=1).tolist()
+    assert raw.tolist() == own_raw
+    if tables.are_narrow:
+        assert tables.raw(asked).tolist() == own_raw
+    else:
+        with pytest.raises(OverflowError, match="more than 10 nodes"):
+            tables.raw(asked)
     own = booster.predict(asked, pred_contrib=True, num_threads=1)[:, :-1]
     assert np.abs(found - own).max() < 1e-12
     assert np.abs(own).max() > 0.1
@@ -62,14 +71,31 @@ def test_rows_of_another_width_are_refused():
     for columns in (5, 7):
         with pytest.raises(ValueError, match="rows of 6 columns"):
             tables.explained(rows_of(columns))
+        with pytest.raises(ValueError, match="rows of 6 columns"):
+            tables.raw(rows_of(columns))
 
 
 def test_trees_that_never_split_say_nothing():
     rows = rows_of(4, count=60)
     booster = trees(rows, rounds=3, min_data_in_leaf=50)
-    raw, parts = TreeTables(booster).explained(rows)
+    tables = TreeTables(booster)
+    raw, parts = tables.explained(rows)
     assert parts.tolist() == np.zeros(rows.shape).tolist()
+    assert tables.raw(rows).tolist() == raw.tolist()
     assert raw.tolist() == booster.predict(rows, raw_score=True, num_threads=1).tolist()
+
+
+def test_many_rows_are_scored_by_tables_where_trees_are_narrow(monkeypatch):
+    monkeypatch.setattr(scorer, "MANY_ROWS", 1)
+    rows = rows_of(6)
+    for settings in (SETTINGS["shallow"], SETTINGS["deep"]):
+        booster = trees(rows, **settings)
+        own = booster.predict(rows, raw_score=True, num_threads=1).tolist()
+        with monkeypatch.context() as patched:
+            if settings is SETTINGS["shallow"]:
+                patched.delattr(lgb.Booster, "predict")
+            assert TreeScorer(booster).raw(rows).tolist() == own
+            assert TreeScorer(booster).raw(np.asfortranarray(rows)).tolist() == own
 
 
 @pytest.mark.parametrize("limit, at_most", [("MOST_NUMBERS", 100), ("MOST_BITS", 5)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from typing import Protocol
 
@@ -11,7 +12,7 @@ from features.errors import ModelNotVerified
 from features.view import Values
 from training.artifact.contract import ScorerKind
 from training.artifact.tables import TableScorer
-from training.artifact.tree_shap import TreeTables
+from training.artifact.tree_shap import MOST_NODES, TreeTables
 
 
 class Scorer(Protocol):
@@ -45,6 +46,10 @@ class Scorer(Protocol):
         ...
 
 
+MANY_ROWS = 8_000
+"""So many rows are scored sooner by tables, the making of these included."""
+
+
 class TreeScorer:
     """LightGBM's trees.  The parts are TreeSHAP's (path-dependent): from tables, or LightGBM's own where these get too large."""
 
@@ -68,7 +73,9 @@ class TreeScorer:
         return self._base
 
     def raw(self, rows: Values) -> Values:
-        """The raw scores of rows: shape (rows,)."""
+        """The raw scores of rows: shape (rows,).  The same bits by tables, where these are worth making, and by LightGBM."""
+        if len(rows) >= MANY_ROWS and self._are_narrow and self._tables is not None:
+            return self._tables.raw(rows)
         return self.booster.predict(rows, raw_score=True, num_threads=1)
 
     def explained(self, rows: Values) -> tuple[Values, Values]:
@@ -76,6 +83,12 @@ class TreeScorer:
         if self._tables is None:
             return self.raw(rows), self.booster.predict(rows, pred_contrib=True, num_threads=1)[:, :-1]
         return self._tables.explained(rows)
+
+    @cached_property
+    def _are_narrow(self) -> bool:
+        """Whether tables can give the score alone, told without making any."""
+        leaves = re.findall(r"^num_leaves=(\d+)$", self.booster.model_to_string(), re.MULTILINE)
+        return max(map(int, leaves), default=0) <= MOST_NODES + 1
 
     @cached_property
     def _tables(self) -> TreeTables | None:

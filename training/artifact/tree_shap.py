@@ -4,13 +4,14 @@ For each feature on the path to a leaf, a row either keeps to the path or leaves
 features depends on these answers alone, so it is worked out once for every pattern of them: 2^k times k numbers for k
 features, eight times three in trees of depth 3.  A row then costs one look-up a leaf.  The parts are those of Lundberg
 2018, "Consistent Individualized Feature Attribution for Tree Ensembles"; to work them out beforehand is the idea of
-Yang 2021, "Fast TreeSHAP".
+Yang 2021, "Fast TreeSHAP".  Where the score alone is asked for, a tree is one look-up by the turns at all its nodes.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import lightgbm as lgb
@@ -24,6 +25,10 @@ MOST_NUMBERS = 1 << 19
 """Tables beyond this (4 MB) are not made: LightGBM's own way is no slower then."""
 MOST_BITS = 64
 """A tree's turns, and the categories of a node, are kept as the bits of one number."""
+MOST_NODES = 10
+"""Of trees with more nodes LightGBM adds up the scores: there is no table of all patterns of their turns."""
+BLOCK = 256
+"""Rows that are scored together: their columns fit into the cache of a core."""
 CATEGORICAL = 1
 LEFT_IF_MISSING = 2
 ZERO_IS_MISSING = 4
@@ -90,11 +95,42 @@ class TreeTables:
         The same bits whether a row comes alone or among others.  The scores are LightGBM's own to the bit, the parts to
         within 1e-12.  Raises ValueError for rows of another width.
         """
-        if rows.ndim != 2 or rows.shape[1] != self._columns:
-            raise ValueError(f"rows of {self._columns} columns, not of shape {rows.shape}")
+        self._check(rows)
         raw, parts = np.zeros(len(rows)), np.zeros((len(rows), self._columns))
         _add_up(np.ascontiguousarray(rows, np.float64), raw, parts, self._trees)
         return raw, parts
+
+    def raw(self, rows: Values) -> Values:
+        """The raw scores of rows (rows, columns) alone, LightGBM's own to the bit: (rows,), in a tenth of its time.
+
+        Raises ValueError for rows of another width, OverflowError unless ``are_narrow``.
+        """
+        self._check(rows)
+        if not self.are_narrow:
+            raise OverflowError(f"a tree of more than {MOST_NODES} nodes")
+        raw = np.zeros(len(rows))
+        _sum_up(np.ascontiguousarray(rows, np.float64), raw, self._trees, self._values)
+        return raw
+
+    @property
+    def are_narrow(self) -> bool:
+        """Whether each tree has so few nodes that its score can be looked up by all their turns at once."""
+        return self._most_nodes <= MOST_NODES
+
+    @property
+    def _most_nodes(self) -> int:
+        return int(np.diff(self._trees.trees["nodes_from"]).max(initial=0))
+
+    @cached_property
+    def _values(self) -> Values:
+        """What each tree says for each pattern of turns at its nodes: (trees, patterns)."""
+        values = np.empty((len(self._trees.trees) - 1, 1 << self._most_nodes))
+        _spread(self._trees, values)
+        return values
+
+    def _check(self, rows: Values) -> None:
+        if rows.ndim != 2 or rows.shape[1] != self._columns:
+            raise ValueError(f"rows of {self._columns} columns, not of shape {rows.shape}")
 
 
 def _leaves(node: dict[str, Any], path: tuple[_Step, ...], nodes: list[tuple[Any, ...]]) -> Iterator[tuple[tuple[_Step, ...], float]]:  # fmt: skip
@@ -197,6 +233,54 @@ def _add_up(rows: Values, raw: Values, parts: Values, of: _Trees) -> None:
                     parts[row, slots[slot].column] += of.table[place + slot - first]
 
 
+@compiled
+def _spread(of: _Trees, values: Values) -> None:
+    """For each tree and each pattern of turns at its nodes (a bit where it is left): the leaf that a row comes to."""
+    for tree in range(len(of.trees) - 1):
+        for leaf in range(of.trees[tree].leaves_from, of.trees[tree + 1].leaves_from):
+            nodes = lefts = np.uint64(0)
+            for slot in range(of.leaves[leaf].slots_from, of.leaves[leaf + 1].slots_from):
+                nodes |= of.slots[slot].nodes
+                lefts |= of.slots[slot].lefts
+            for pattern in range(values.shape[1]):
+                if np.uint64(pattern) & nodes == lefts:
+                    values[tree, pattern] = of.leaves[leaf].value
+
+
+@compiled
+def _sum_up(rows: Values, raw: Values, of: _Trees, values: Values) -> None:
+    """Add to ``raw`` the leaves that rows come to, tree by tree: a block of rows at once, its columns side by side."""
+    trees, nodes = of.trees, of.nodes
+    turns = np.empty(BLOCK, np.int64)
+    columns = np.empty((rows.shape[1], BLOCK))
+    for start in range(0, len(rows), BLOCK):
+        count = min(BLOCK, len(rows) - start)
+        for row in range(count):
+            for column in range(rows.shape[1]):
+                columns[column, row] = rows[start + row, column]
+        for tree in range(len(trees) - 1):
+            turns[:] = 0
+            first = trees[tree].nodes_from
+            for place in range(first, trees[tree + 1].nodes_from):
+                _add_turns(columns[nodes[place].column, :count], nodes[place], 1 << (place - first), turns)
+            for row in range(count):
+                raw[start + row] += values[tree, turns[row]]
+
+
+@compilable
+def _add_turns(given: Values, node: Any, bit: int, turns: Array) -> None:
+    """Add a bit where values turn left at a node."""
+    if node.kind & (CATEGORICAL | ZERO_IS_MISSING):
+        for row in range(len(given)):
+            turns[row] |= bit * _turns_left(given[row], node)
+        return
+    threshold = node.threshold
+    is_left = bit * _turns_left(np.nan, node)
+    for row in range(len(given)):
+        value = given[row]
+        turns[row] |= is_left if np.isnan(value) else bit * (value <= threshold)
+
+
 @compilable
 def _turns(given: Values, nodes: Array, first: int, end: int) -> np.uint64:
     """At which nodes of a tree a row turns left, as bits; all nodes are asked, also those it never comes by."""
@@ -211,7 +295,7 @@ def _turns(given: Values, nodes: Array, first: int, end: int) -> np.uint64:
 def _turns_left(value: float, node: Any) -> bool:
     """LightGBM's rule: what is missing goes where the node says, an unknown category right."""
     if node.kind & CATEGORICAL:
-        return 0.0 <= value < MOST_BITS and node.categories >> np.uint64(int(value)) & np.uint64(1) != 0
+        return -1.0 < value < MOST_BITS and node.categories >> np.uint64(int(value)) & np.uint64(1) != 0
     if np.isnan(value) and not node.kind & NAN_IS_MISSING:
         value = 0.0
     if np.isnan(value) or (node.kind & ZERO_IS_MISSING and abs(value) <= 1e-35):

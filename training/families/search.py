@@ -1,6 +1,6 @@
 """Searching the settings of the trees with Optuna: at most 30 trials, on training rows only, killed at any time.
 
-Trials lie in one SQLite file for each experiment, records and split.  What a trial tries depends on the seed, its place and the
+Completed trials lie in one file for each experiment, records and split.  What a trial tries depends on the seed, its place and the
 trials completed before it, and on nothing else: a search that was killed goes on and ends in the same settings to the
 last bit.
 """
@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from features.errors import UserError
 from features.history import Array
 from features.indicator import Indicator
 from features.view import Values
+from features.working_folder import write_text
 from training.cores import in_order
 from training.families.fitter import Fitter, TreeFitter
 from training.family_settings import SEARCHED, LightGBMSection, TunedLightGBMSection
@@ -71,14 +74,17 @@ class _Space:
     indicators: tuple[Indicator, ...]
     seed: int
 
-    def ask(self, trial: Any) -> dict[str, float]:
-        """What a trial tries."""
-        tried: dict[str, float] = {}
+    @cached_property
+    def distributions(self) -> dict[str, Any]:
+        """From where to where a trial may try what, and on which scale."""
+        from optuna.distributions import FloatDistribution, IntDistribution  # noqa: PLC0415
+
+        made: dict[str, Any] = {}
         for name in SEARCHED:
             low, high = getattr(self.section, name)
-            kind = trial.suggest_int if isinstance(low, int) else trial.suggest_float
-            tried[name] = kind(name, low, high, log=name in LOG_SCALE)
-        return tried
+            kind = IntDistribution if isinstance(low, int) else FloatDistribution
+            made[name] = kind(low, high, log=name in LOG_SCALE)
+        return made
 
     @property
     def first(self) -> dict[str, float]:
@@ -98,59 +104,75 @@ def search_trees(
 ) -> Search:  # fmt: skip
     """The settings with the lowest cross-validated log loss on training rows, and all that was tried.
 
-    A search that was begun under the same name goes on.  Raises UserError where another command is at it.
+    A search that was begun under the same name goes on.  Raises UserError where another command is at it, and for a trial
+    without a finite log loss.
     """
-    import optuna  # noqa: PLC0415  (a second, and SQLAlchemy: only for who searches)
+    import optuna  # noqa: PLC0415  (a second: only for who searches)
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     space = _Space(section, start, indicators, seed)
     few = fewer_negatives(rows, per_positive=section.negatives_per_positive, seed=seed)
-    with _kept(place) as storage:
-        study = optuna.create_study(study_name=place.name, storage=storage, load_if_exists=True)
-        for left in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
-            study.tell(left.number, state=optuna.trial.TrialState.FAIL)  # killed in the midst: it is tried again
-        while (done := len(_complete(study))) < section.trials:
+    study = optuna.create_study()
+    with _kept(place) as kept:
+        for one in kept.trials:
+            study.add_trial(
+                optuna.trial.create_trial(params=one.settings, distributions=space.distributions, value=one.log_loss)
+            )
+        while (done := len(kept.trials)) < section.trials:
             study.sampler = optuna.samplers.TPESampler(
                 seed=_seed_of(seed, done), n_startup_trials=STARTUP_TRIALS, multivariate=False
             )  # fmt: skip
             if done == 0:
                 study.enqueue_trial(space.first)
-            trial = study.ask()
-            study.tell(trial, cross_validated_log_loss(space.fitter(space.ask(trial)), few, folds=section.folds))
+            trial = study.ask(space.distributions)
+            loss = cross_validated_log_loss(space.fitter(trial.params), few, folds=section.folds)
+            if not np.isfinite(loss):
+                raise UserError(
+                    f"a trial of the search has no finite log loss: {trial.params}; narrow [tuned_lightgbm]"
+                )
+            study.tell(trial, loss)
+            kept.add(Trial(done + 1, dict(trial.params), loss))
             step((done + 1) / section.trials)
-        trials = tuple(
-            Trial(number, dict(one.params), float(one.value)) for number, one in enumerate(_complete(study), 1)
-        )
+    trials = tuple(kept.trials)
     best = min(trials, key=lambda one: one.log_loss)
     return Search(trials, space.fitter(best.settings).settings)
-
-
-def _complete(study: Any) -> list[Any]:
-    from optuna.trial import TrialState  # noqa: PLC0415
-
-    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
 
 
 def _seed_of(seed: int, done: int) -> int:
     return int(np.random.SeedSequence((seed, 4, done)).generate_state(1)[0])
 
 
+class _Kept:
+    """The completed trials of a search, in a file (none: in memory alone) that is replaced in one step for each."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        self.trials: list[Trial] = []
+        if file is not None and file.exists():
+            self.trials = [Trial(**one) for one in json.loads(file.read_text("utf-8"))]
+
+    def add(self, trial: Trial) -> None:
+        """One more."""
+        self.trials.append(trial)
+        if self._file is not None:
+            write_text(self._file, json.dumps([asdict(one) for one in self.trials], indent=1))
+
+
 @contextmanager
-def _kept(place: Place) -> Iterator[str | None]:
-    """The storage of a search, held alone: by the kernel, so that a kill lets it go."""
+def _kept(place: Place) -> Iterator[_Kept]:
+    """What is kept of a search, held alone: by the kernel, so that a kill lets it go."""
     if place.folder is None:
-        yield None
+        yield _Kept(None)
         return
     place.folder.mkdir(parents=True, exist_ok=True)
-    lock = os.open(place.folder / f"{place.name}.lock", os.O_RDWR | os.O_CREAT, 0o644)
+    file = place.folder / f"{place.name}.json"
+    lock = os.open(file.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o644)
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UserError(
-                f"another run is at the same search ({place.folder / place.name}.db): wait for it"
-            ) from None
-        yield f"sqlite:///{place.folder / place.name}.db"
+            raise UserError(f"another run is at the same search ({file}): wait for it") from None
+        yield _Kept(file)
     finally:
         os.close(lock)
 
