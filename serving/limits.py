@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+HEAD_SECONDS = 10.0
+"""Within so long the head of a request must have come."""
 BODY_LIMIT = 1 << 20
 """Bytes of one case record."""
 BATCH_BODY_LIMIT = 16 << 20

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from features.errors import Fault, UserError
 
 TITLES = {
-    400: "not JSON",
+    400: "not JSON, or no HTTP",
     401: "a valid token is needed",
     403: "not allowed for this token",
     404: "not found",
@@ -21,6 +21,7 @@ TITLES = {
     415: "wrong media type",
     422: "invalid record",
     429: "too many requests",
+    431: "too long a head",
     500: "a fault of the service",
     503: "not ready",
 }

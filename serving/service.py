@@ -14,6 +14,7 @@ from serving.access import Door
 from serving.app import make_app
 from serving.journal import keep_journal
 from serving.lifecycle import Life
+from serving.wire import take_the_wire
 from training.artifact.home import Home
 
 app = make_app()
@@ -42,6 +43,7 @@ class OwnService(Service[Any]):
     def to_asgi(self, is_main: bool = True) -> Any:
         """The app that a worker serves."""
         self.inject_config()
+        take_the_wire()
         return OwnRoutes(ServiceAppFactory(self, is_main=is_main)())
 
 

@@ -38,16 +38,23 @@ BROKEN = {
     "a length and chunks": lambda token: head(token, "Content-Length: 5", "Transfer-Encoding: chunked") + BODY,
     "a chunk that is no number": lambda token: head(token, "Transfer-Encoding: chunked") + b"ZZ\r\nabc\r\n0\r\n\r\n",
     "no request at all": lambda _token: b"\x16\x03\x01\x02\x00\x01\x00" * 20,
-    "a very long header": lambda token: head(token, "X-Long: " + "a" * 200_000, "Content-Length: 2") + b"{}",
-    "a very long path": lambda _token: b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    "a very long header": lambda token: head(token, "X-Long: " + "a" * 400_000, "Content-Length: 2") + b"{}",
+    "a very long path": lambda _token: b"GET /" + b"a" * 400_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
     "a header with a line break": lambda token: head(token, "X: a\r\nnonsense", "Content-Length: 2") + b"{}",
 }  # fmt: skip
+WAITS = {"a length and chunks"}
+"""Chunks go before a length (RFC 9112), and the first of these never ends."""
 
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_broken_requests_end_alone(name, service, tokens):
     told = send(service, BROKEN[name](tokens["reviewer"]))
-    assert not told.startswith(b"HTTP/1.1 2") and not told.startswith(b"HTTP/1.1 5"), told[:200]
+    if name in WAITS:
+        assert told == b""
+    else:
+        first, _, body = told.partition(b"\r\n\r\n")
+        assert first[:12] == (b"HTTP/1.1 431" if name.startswith("a very long") else b"HTTP/1.1 400")
+        assert b"application/problem+json" in first and json.loads(body)["errors"] == []
     with service.client(tokens["reviewer"]) as client:
         assert client.post("/v1/score", content=BODY, headers={"Content-Type": "application/json"}).status_code == 200
 
