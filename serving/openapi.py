@@ -22,7 +22,7 @@ from serving.problems import TITLES
 
 OPENAPI = "3.1.0"
 REF = "#/components/schemas/{model}"
-COMMON_ERRORS = (401, 403, 405, 429, 500)
+COMMON_ERRORS = (401, 403, 405, 429, 431, 500)
 MODELS: tuple[type[BaseModel], ...] = (
     answers.Assessment, answers.BatchAnswer, answers.Decision, answers.ModelInForce, answers.ProblemDocument,
     answers.Alive, answers.Ready,

@@ -80,7 +80,7 @@ rule, and never hold a value of the request.
 | --- | --- | --- |
 | 400, 422 | the body is not JSON, or breaks the contract | no: mend the record by its `errors` |
 | 401, 403 | no valid token, or not for this role or area; or the score does not show yet, as `errors` says | no: get another token, or judge first |
-| 404, 405, 413, 415 | no such thing, wrong method, too large, wrong media type | no |
+| 404, 405, 413, 415, 431 | no such thing, wrong method, too large, wrong media type, a head without an end after 64 KiB | no |
 | 409 | this `Idempotency-Key` came before with another body | with a new key |
 | 408 | the body did not come within 10 s (a batch: 60 s) | yes, on a better line |
 | 429 | too many requests of this token | yes, after `Retry-After` seconds |
