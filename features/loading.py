@@ -10,6 +10,7 @@ import numpy as np
 
 from features.clock import NEVER
 from features.history import Array, History, Log, offsets_of
+from features.schema import CHANNELS
 from features.treatments import EXTRA_SUPPORT
 from features.view import TYPE_CODE
 
@@ -55,14 +56,19 @@ def _database() -> duckdb.DuckDBPyConnection:
 
 
 class Partition:
-    """One partition folder, open for reading."""
+    """One partition folder, open for reading; without the events that ``silent_channel`` told of, if one is named."""
 
-    def __init__(self, folder: Path, *, with_ids: bool = False) -> None:
+    def __init__(self, folder: Path, *, with_ids: bool = False, silent_channel: str | None = None) -> None:
         self._with_ids = with_ids
         self._connection = _database().cursor()
         for name in ("cases", "events", "petitions", "incidents"):
             files = ", ".join(_quoted(path) for path in sorted(folder.glob(f"{name}-*.parquet")))
-            self._connection.execute(f"CREATE TEMP VIEW {name}_file AS SELECT * FROM read_parquet([{files}])")
+            told = (
+                ""
+                if silent_channel is None or name != "events"
+                else f"WHERE channel <> {CHANNELS.index(silent_channel)}"
+            )
+            self._connection.execute(f"CREATE TEMP VIEW {name}_file AS SELECT * FROM read_parquet([{files}]) {told}")
         self._connection.execute(
             "CREATE TEMP TABLE numbered AS SELECT dispute_id, pair, row_number() OVER (ORDER BY dispute_id) - 1 AS dispute "
             "FROM (SELECT dispute_id, any_value(pair) AS pair FROM cases_file GROUP BY dispute_id)"

@@ -33,7 +33,7 @@ from features.manifest import MatrixPlan, PartCount, finish_file, plan_record, w
 from features.parts import adopt, build_parts, telling_of_the_disk, write_count
 from features.records import Records
 from features.resting import resting
-from features.spine import SpineSpec, landmarks, lately_open
+from features.spine import SpineSpec, is_lately_open, landmarks
 from features.treatments import Treatments, treatments
 from features.view import Values, View, blocks
 from features.working_folder import CONTENTS, MATRIX, WorkingFolder
@@ -151,7 +151,7 @@ def build_part(plan: MatrixPlan, folder: Path, built: Path, number: int) -> Part
     history = part.history()
     spine = landmarks(plan.spine, history, part.all_events(), known_at=plan.known_at)
     if plan.closed_within_days is not None:
-        spine = lately_open(history, spine, closed_within_days=plan.closed_within_days)
+        spine = spine[is_lately_open(history, spine, closed_within_days=plan.closed_within_days)]
     became = outcomes(spine, part.incidents(), known_at=plan.known_at, rule=plan.label, labelled=plan.labelled)
     given = treatments(spine, part.extra_support())
     part.close()

@@ -59,19 +59,23 @@ def landmarks(spec: SpineSpec, history: History, events: Log, *, known_at: int) 
         disputes = np.arange(len(history))
         times = np.array(spec.times, np.int64)
         spine = Spine(np.repeat(disputes, len(times)), np.tile(times, len(disputes)))
-    first = _first_recorded(history)
-    spine = spine[spine.as_of > first[spine.dispute]]
-    seen = [View(history, spine[block], reference_income_cny=np.nan).is_visible for block in blocks(history, spine)]
-    return spine[np.concatenate([np.zeros(0, bool), *seen])]
+    return spine[is_visible(history, spine)]
 
 
-def lately_open(history: History, spine: Spine, *, closed_within_days: float) -> Spine:
-    """The landmarks whose dispute is open, or was closed (occurred) less than so many days before."""
-    closed_at = np.concatenate(
-        [View(history, spine[block], reference_income_cny=np.nan).closed_at for block in blocks(history, spine)]
-        or [np.zeros(0, np.int64)]
-    )
-    return spine[(closed_at < 0) | (spine.as_of - closed_at < round(closed_within_days * DAY_US))]
+def is_visible(history: History, spine: Spine) -> Array:
+    """Whether the dispute of each landmark is on record at it, (landmarks,)."""
+    seen = spine.as_of > _first_recorded(history)[spine.dispute]
+    later = spine[seen]
+    views = [View(history, later[block], reference_income_cny=np.nan).is_visible for block in blocks(history, later)]
+    seen[seen] = np.concatenate([np.zeros(0, bool), *views])
+    return seen
+
+
+def is_lately_open(history: History, spine: Spine, *, closed_within_days: float) -> Array:
+    """Whether the dispute of each landmark is open, or was closed (occurred) less than so many days before, (landmarks,)."""
+    views = [View(history, spine[block], reference_income_cny=np.nan).closed_at for block in blocks(history, spine)]
+    closed_at = np.concatenate([np.zeros(0, np.int64), *views])
+    return (closed_at < 0) | (spine.as_of - closed_at < round(closed_within_days * DAY_US))
 
 
 def _first_recorded(history: History) -> Times:

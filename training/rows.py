@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import pandas as pd
 import pyarrow.parquet as pq
 
-from features.clock import Times
 from features.errors import MissingInput
 from features.history import Array
 from features.view import Values
@@ -189,24 +187,6 @@ def test_rows(
         made.append(one)
         offset += len(part.rows)
     return joined(found), np.concatenate(names), made
-
-
-def matrix_values(
-    folder: Path, columns: tuple[str, ...], *, dispute_ids: Array, as_of: Times
-) -> tuple[Values, Array]:  # fmt: skip
-    """The columns of a matrix for wanted rows, by dispute and landmark: (found rows, columns), and which were found."""
-    wanted = pd.MultiIndex.from_arrays([dispute_ids.astype(str), as_of])
-    values = np.full((len(wanted), len(columns)), np.nan)
-    found = np.zeros(len(wanted), dtype=bool)
-    for path in parts_of(folder / "matrix"):
-        part = pq.read_table(path, columns=["dispute_id", "as_of", *columns])
-        ids = part["dispute_id"].to_numpy(zero_copy_only=False).astype(str)
-        place = wanted.get_indexer(pd.MultiIndex.from_arrays([ids, part["as_of"].cast("int64").to_numpy()]))
-        here = place >= 0
-        found[place[here]] = True
-        for position, name in enumerate(columns):
-            values[place[here], position] = part[name].to_numpy()[here]
-    return values[found], found
 
 
 def _weighted(parts: list[_DrawnRows], negative_rate: float) -> Rows:

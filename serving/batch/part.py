@@ -17,8 +17,7 @@ from features.history import History, Spine
 from features.loading import Partition
 from features.manifest import finish_file
 from features.parts import write_count
-from features.spine import lately_open
-from features.view import View
+from features.spine import is_lately_open, is_visible
 from serving.access import Role
 from serving.assessment import CARE_ROLES
 from serving.batch.columns import Columns
@@ -78,8 +77,8 @@ def score_part(batch: Batch, folder: Path, built: Path, number: int) -> ScoredPa
 def waiting(history: History, *, as_of: int) -> Spine:
     """One landmark for every visible dispute that is open, or closed less than 90 days ago."""
     everyone = Spine(np.arange(len(history)), np.full(len(history), as_of))
-    known = everyone[View(history, everyone, reference_income_cny=np.nan).is_visible]
-    return lately_open(history, known, closed_within_days=CLOSED_DAYS)
+    known = everyone[is_visible(history, everyone)]
+    return known[is_lately_open(history, known, closed_within_days=CLOSED_DAYS)]
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,14 @@ when pairs are many.  A statistic sees a block of draws as one matrix of weights
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csc_array
+
+from training.cores import in_order
 
 Floats = npt.NDArray[np.float64]
 Weights = npt.NDArray[np.float32]
@@ -49,7 +52,8 @@ def bootstrap(
 ) -> Draws:
     """Returns ``{(statistic, ...name): array (draws,)}``, all statistics on the same draws, so that they can be paired.
 
-    ``progress`` is called with (draws done, draws) after each block.  The same ``seed`` gives the same draws.
+    ``progress`` is called with (draws done, draws) after each block.  The same ``seed`` gives the same draws, on any
+    number of cores: each statistic is worked out by one of them.
     """
     generator = np.random.default_rng(seed)
     table = poisson_table()
@@ -57,12 +61,30 @@ def bootstrap(
     for done in range(0, draws, BLOCK_OF_DRAWS):
         width = min(BLOCK_OF_DRAWS, draws - done)
         weights = table[generator.integers(0, TABLE_SIZE, size=(n_clusters, width), dtype=np.uint16)]
-        for name, statistic in statistics.items():
-            for key, values in statistic.draw(weights).items():
+        drawn = in_order(partial(_drawn, weights=weights), statistics.values())
+        for name, answers in zip(statistics, drawn, strict=True):
+            for key, values in answers.items():
                 blocks.setdefault((name, *key), []).append(values)
         if progress is not None:
             progress(done + width, draws)
     return {key: np.concatenate(parts) for key, parts in blocks.items()}
+
+
+def _drawn(statistic: Statistic, *, weights: Weights) -> Draws:
+    return statistic.draw(weights)
+
+
+class FewSums:
+    """Sums by cluster (clusters,) of which most are 0, as those of listed or of positive rows: times weights, their totals."""
+
+    def __init__(self, sums: Floats | Integers) -> None:
+        self._clusters = np.flatnonzero(sums)
+        self._sums: Floats = sums[self._clusters].astype(np.float64)
+
+    def __matmul__(self, weights: Weights) -> Floats:
+        """Returns the total of each draw, (draws,)."""
+        total: Floats = self._sums @ weights[self._clusters]
+        return total
 
 
 def percentile_interval(values: Floats) -> tuple[float, float] | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.evaluation.bootstrap import Draws, Floats, Integers, Weights
+from training.evaluation.bootstrap import Draws, FewSums, Floats, Integers, Weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,15 +43,15 @@ class WeeklyLists:
         self._above = first - starts[np.searchsorted(starts, first, side="right") - 1]
         self._hits = np.add.reduceat(hit.astype(np.int64), first)
         of_row = np.repeat(np.arange(len(first)), self._tied)
-        self._positives = np.bincount(cluster[hit], minlength=n_clusters).astype(np.float64)
+        self._positives = FewSums(np.bincount(cluster[hit], minlength=n_clusters))
         ids, of_dispute = np.unique(dispute[order][hit], return_inverse=True)
         self._dispute_cluster = np.zeros(len(ids), dtype=np.int64)
         self._dispute_cluster[of_dispute] = cluster[hit]
         self._listed, self._found, self._disputes = {}, {}, {}
         for capacity in capacities:
             chance = np.clip((capacity - self._above) / self._tied, 0.0, 1.0)[of_row]
-            self._listed[capacity] = np.bincount(cluster, weights=chance, minlength=n_clusters)
-            self._found[capacity] = np.bincount(cluster[hit], weights=chance[hit], minlength=n_clusters)
+            self._listed[capacity] = FewSums(np.bincount(cluster, weights=chance, minlength=n_clusters))
+            self._found[capacity] = FewSums(np.bincount(cluster[hit], weights=chance[hit], minlength=n_clusters))
             missed = np.ones(len(ids))
             np.multiply.at(missed, of_dispute, 1.0 - chance[hit])
             self._disputes[capacity] = 1.0 - missed
