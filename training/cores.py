@@ -22,17 +22,21 @@ def in_order(work: Callable[[Given], Made], given: Iterable[Given], *, workers: 
     """What ``work`` makes of each input, in the order of the inputs.
 
     Threads: LightGBM and interpret let go of the interpreter while they fit, each on one thread, so that every single
-    fit stays the same to the last bit.  Inputs are taken when there is room for them, never all at once.
+    fit stays the same to the last bit.  Inputs are taken when there is room for them, never all at once; after an error
+    none is begun.
     """
     workers = workers or len(os.sched_getaffinity(0))
     waiting: deque[Future[Made]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
+    pool = ThreadPoolExecutor(workers)
+    try:
         for one in given:
             waiting.append(pool.submit(work, one))
             if len(waiting) > workers:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def by_blocks(score: Callable[[Values], Values], rows: Values) -> Values:

@@ -35,6 +35,8 @@ from training.split_check import Promise, check_split
 from training.treatment.weights import UsualCare
 
 Step = Callable[[str, float], None]
+FAMILIES_AT_ONCE = 2
+"""The folds of one family leave cores idle at the end of each trial and each cross-fit: another one fills them."""
 
 
 @dataclass(frozen=True)
@@ -175,8 +177,10 @@ class _Fitting:
         rows = self.material.rows(experiment, split)
         step("rows and their check", 1.0)
         check_positives(rows, folds=experiment.calibration.folds)
-        fitted = tuple(self._family(family, rows, split, step) for family in experiment.model.families)
-        return _FittedOrigin(self, number, split, rows, fitted)
+        fitted = in_order(
+            lambda family: self._family(family, rows, split, step), experiment.model.families, workers=FAMILIES_AT_ONCE
+        )
+        return _FittedOrigin(self, number, split, rows, tuple(fitted))
 
     def _family(self, family: Family, rows: SplitRows, split: Split, step: Step) -> Calibrated:
         """A family with its settings chosen on the training rows, fitted and calibrated."""

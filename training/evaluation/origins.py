@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from training.cores import in_order
 from training.evaluation.bootstrap import Statistic, bootstrap
 from training.evaluation.held_out import HeldOutRows, Scores
 from training.evaluation.interval import compare, measure
@@ -43,10 +44,11 @@ def numbers_of(
         name: item.draws(n_clusters=n_clusters, lines=lines, capacities=capacities) for name, item in judged.items()
     }
     drawn = bootstrap(statistics, n_clusters=n_clusters, draws=draws, seed=seed)
+    points = in_order(lambda item: item.points(capacities, lines=lines), judged.values())
     measured = {
         (ranker, name): measure(name, value, drawn=drawn[ranker, ALL, name], sample=item.sample)
-        for ranker, item in judged.items()
-        for name, value in item.points(capacities, lines=lines).items()
+        for (ranker, item), values in zip(judged.items(), points, strict=True)
+        for name, value in values.items()
     }
     model, *others = judged
     differences = tuple(

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from functools import partial
+from itertools import chain, pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from features.clock import HOUR_US
+from training.cores import in_order
 from training.evaluation.alarms import PRECISION_CAPACITY, too_good
 from training.evaluation.bands import BandDraws, risk_bands
 from training.evaluation.bootstrap import Draws, Statistic, bootstrap
@@ -132,9 +134,8 @@ def evaluate(
     statistics = _statistics(rows, judged, later, bands=bands, capacities=capacities)
     statistics |= {f"decision {name}": one for name, one in decisions.items()}
     drawn = bootstrap(statistics, n_clusters=n_clusters, draws=draws, seed=seed, progress=progress)
-    measured = tuple(
-        number for item in judged.values() for number in _population_numbers(item, later, drawn, capacities=capacities)
-    )
+    numbers = partial(_population_numbers, later=later, drawn=drawn, capacities=capacities)
+    measured = tuple(chain.from_iterable(in_order(numbers, judged.values())))
     return _assemble(
         rows,
         judged=judged,
@@ -239,7 +240,7 @@ def _assemble(
     )
 
 
-def _population_numbers(item: Judged, later: Mask, drawn: Draws, *, capacities: tuple[float, ...]) -> list[Measured]:
+def _population_numbers(item: Judged, *, later: Mask, drawn: Draws, capacities: tuple[float, ...]) -> list[Measured]:
     numbers = []
     for part in (item, item.taken(later, population=LATER)):
         sample = part.sample
