@@ -63,7 +63,10 @@ def _build_matrices(records: Path, home: Home) -> None:
 
 
 class _Watch:
-    """Seconds by stage, told by the progress: what passes between two calls belongs to the stage of the later one."""
+    """Seconds by stage, told by the progress: what passes between two calls belongs to the stage of the later one.
+
+    Families are fitted two at a time: the seconds between are those of whichever told of progress, so that only their sum counts.
+    """
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)

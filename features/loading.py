@@ -56,7 +56,7 @@ def _database() -> duckdb.DuckDBPyConnection:
 
 
 class Partition:
-    """One partition folder, open for reading; without the events that ``silent_channel`` told of, if one is named."""
+    """One partition folder, open for reading; without the versions of events that name ``silent_channel``."""
 
     def __init__(self, folder: Path, *, with_ids: bool = False, silent_channel: str | None = None) -> None:
         self._with_ids = with_ids

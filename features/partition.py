@@ -7,6 +7,8 @@ The number of partitions is fixed, whatever the number of workers: the same reco
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -16,6 +18,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from features.clock import NEVER, known_by
+from features.history import Array
 from features.schema import (
     ASSERTIONS,
     CHANNELS,
@@ -98,6 +101,29 @@ def group_pairs(connection: duckdb.DuckDBPyConnection, *, known_at: int) -> None
         "FROM everyone LEFT JOIN grouped USING (dispute_id)"
     )
     connection.unregister("linked_disputes")
+
+
+@contextmanager
+def pairs_alone(connection: duckdb.DuckDBPyConnection, dispute_ids: Array, *, known_at: int) -> Iterator[None]:
+    """The records without disputes of other pairs than these disputes', as long as the block lasts.
+
+    No row of another pair bears on a dispute's columns, so that they stay the same and are built sooner.
+    """
+    group_pairs(connection, known_at=known_at)
+    connection.register("asked_for", pa.table({"dispute_id": pa.array(np.unique(dispute_ids.astype(str)))}))
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE alone AS SELECT dispute_id FROM pair_groups "
+        "WHERE pair IN (SELECT pair FROM pair_groups JOIN asked_for USING (dispute_id))"
+    )
+    connection.unregister("asked_for")
+    connection.execute("ALTER VIEW disputes RENAME TO all_disputes")
+    try:
+        connection.execute("CREATE VIEW disputes AS SELECT * FROM all_disputes SEMI JOIN alone USING (dispute_id)")
+        yield
+    finally:
+        connection.execute("DROP VIEW IF EXISTS disputes")
+        connection.execute("ALTER VIEW all_disputes RENAME TO disputes")
+        connection.execute("DROP TABLE alone")
 
 
 def _code(column: str, codes: tuple[str, ...]) -> str:

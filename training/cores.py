@@ -22,8 +22,8 @@ def in_order(work: Callable[[Given], Made], given: Iterable[Given], *, workers: 
     """What ``work`` makes of each input, in the order of the inputs.
 
     Threads: LightGBM and interpret let go of the interpreter while they fit, each on one thread, so that every single
-    fit stays the same to the last bit.  Inputs are taken when there is room for them, never all at once; after an error
-    none is begun.
+    fit stays the same to the last bit.  Inputs are taken when there is room for them, never all at once.  What
+    waits when an error comes to its turn is not begun.
     """
     workers = workers or len(os.sched_getaffinity(0))
     waiting: deque[Future[Made]] = deque()

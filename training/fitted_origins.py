@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, CancelledError, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from features.catalogue import columns_of
@@ -168,19 +170,28 @@ class _Fitting:
 
     def at(self, number: int, split: Split) -> _FittedOrigin:
         """Every family fitted on the training rows of one origin.  Raises UserError where they are too few."""
-        experiment = self.experiment
+        given_up = Event()
 
         def step(stage: str, done: float) -> None:
+            if given_up.is_set():
+                raise CancelledError
             self.step(f"origin {number} of {len(self.material.splits)}: {stage}", done)
 
         step("rows and their check", 0.0)
-        rows = self.material.rows(experiment, split)
+        rows = self.material.rows(self.experiment, split)
         step("rows and their check", 1.0)
-        check_positives(rows, folds=experiment.calibration.folds)
-        fitted = in_order(
-            lambda family: self._family(family, rows, split, step), experiment.model.families, workers=FAMILIES_AT_ONCE
-        )
-        return _FittedOrigin(self, number, split, rows, tuple(fitted))
+        check_positives(rows, folds=self.experiment.calibration.folds)
+        with ThreadPoolExecutor(FAMILIES_AT_ONCE) as pool:
+            fitting = [
+                pool.submit(self._family, family, rows, split, step) for family in self.experiment.model.families
+            ]
+            try:
+                fitted = _all_of(fitting)
+            except BaseException:  # also an interrupt: what is under way ends with its next step
+                given_up.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        return _FittedOrigin(self, number, split, rows, fitted)
 
     def _family(self, family: Family, rows: SplitRows, split: Split, step: Step) -> Calibrated:
         """A family with its settings chosen on the training rows, fitted and calibrated."""
@@ -190,6 +201,15 @@ class _Fitting:
             step=lambda done: step(f"search {family}", done),
         )  # fmt: skip
         return calibrated(self.experiment, rows, family, chosen, step=step)
+
+
+def _all_of(fitting: list[Future[Calibrated]]) -> tuple[Calibrated, ...]:
+    """What all have made, in order; the first error as soon as there is one."""
+    done, _ = wait(fitting, return_when=FIRST_EXCEPTION)
+    for error in (one.exception() for one in done):
+        if error is not None:
+            raise error
+    return tuple(one.result() for one in fitting)
 
 
 @dataclass(frozen=True)

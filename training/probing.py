@@ -19,7 +19,7 @@ from training.evaluation.probes import paired_probe, shuffled_by_pair, trained_o
 from training.experiment import Experiment
 from training.families.fitter import TreeFitter
 from training.rows import Rows
-from training.spoilt_rows import Found, Spoiling, Wanted, spoilt_margins
+from training.spoilt_rows import Spoiling, SpoiltMargins, Wanted, spoilt_margins
 
 DELAY_DAYS = 7
 CHANNELS_TRIED = 2
@@ -52,10 +52,13 @@ def run_probes(probing: Probing, records: Records, *, step: Step) -> tuple[Probe
     A week's delay and a missing channel need test rows at set times: with the landmarks of the spine as test they are
     left out, since spoilt records would have another spine.
     """
+    step("probes", 0.0)
     with ThreadPoolExecutor(1) as beside:
         shuffled = beside.submit(_shuffled, probing)  # one core fits while the other deals out the records
         spoilt = _spoilt(probing, records, step=step) if probing.experiment.cohort.population == "monthly" else ()
-        return (shuffled.result(), *spoilt)
+        probes = (shuffled.result(), *spoilt)
+    step("probes", 1.0)
+    return probes
 
 
 def _shuffled(probing: Probing) -> Probe:
@@ -80,7 +83,7 @@ def _spoilt(probing: Probing, records: Records, *, step: Step) -> tuple[Probe, .
         spoilings.append(("missing_channel", channel, Spoiling(silent_channel=channel)))
     wanted = Wanted(
         dispute_ids=probing.dispute_ids, as_of=probing.test.as_of,
-        closed_within_days=probing.experiment.cohort.closed_within_days + 1,
+        closed_within_days=probing.experiment.cohort.closed_within_days + 1,  # a day more than any test row
     )  # fmt: skip
     found = spoilt_margins(
         records, probing.model, wanted, [how for *_, how in spoilings], step=lambda done: step("probes", 0.8 * done)
@@ -90,7 +93,7 @@ def _spoilt(probing: Probing, records: Records, *, step: Step) -> tuple[Probe, .
     )
 
 
-def _paired(probe: ProbeName, subject: str, probing: Probing, spoilt: Found) -> Probe:
+def _paired(probe: ProbeName, subject: str, probing: Probing, spoilt: SpoiltMargins) -> Probe:
     return paired_probe(
         probe, subject, probing.held.taken(spoilt.found), as_it_is=probing.scores.taken(spoilt.found),
         probed=Scores(score=spoilt.margin, probability=sigmoid(spoilt.margin)), draws=probing.draws, seed=probing.seed,

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from features import catalogue
 from features.clock import DAY_US, NEVER, Times
+from features.errors import UserError
 from features.history import Array, History, Spine
 from features.loading import Partition
 from features.matrix import measure_rows
-from features.partition import group_pairs, write_partitions
+from features.partition import pairs_alone, write_partitions
 from features.records import Records
 from features.resting import resting
 from features.spine import is_lately_open, is_visible
@@ -31,7 +32,11 @@ Step = Callable[[float], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Spoiling:
-    """How the records are spoilt.  A version of an event counts for the channel that it names itself."""
+    """How the records are spoilt.
+
+    A version of an event counts for the channel that it names itself: where another channel corrected what the silent one
+    had told of, the correction stands; where the silent one corrected, the event ends with the correction.
+    """
 
     days_earlier: int = 0
     silent_channel: str | None = None
@@ -45,9 +50,15 @@ class Wanted:
     as_of: Times
     closed_within_days: float
 
+    @cached_property
+    def coded(self) -> tuple[Array, Array]:
+        """The code of the dispute of each row, and the dispute of each code."""
+        code, ids = pd.factorize(self.dispute_ids)
+        return code, ids
+
 
 @dataclass(frozen=True)
-class Found:
+class SpoiltMargins:
     """The margins of the wanted rows that were found, in order, and which these are, (wanted rows,)."""
 
     margin: Values
@@ -56,53 +67,48 @@ class Found:
 
 def spoilt_margins(
     records: Records, model: RiskModel, wanted: Wanted, spoilings: Sequence[Spoiling], *, step: Step
-) -> list[Found]:
+) -> list[SpoiltMargins]:
     """What the model says of the wanted rows under each spoiling.
 
     A row is not found where its dispute was not on the books at that time.  The records are dealt out once, and each part
-    of them is read anew for each spoiling: nothing is written that would be read back.
+    of them is read anew for each spoiling: nothing is written that would be read back.  Raises UserError where the disk
+    has no room for the parts.
     """
     margin = np.full((len(spoilings), len(wanted.as_of)), np.nan)
-    code, ids = pd.factorize(wanted.dispute_ids)
-    with _dealt_out(records, ids) as folders:
+    found = np.zeros(margin.shape, dtype=bool)
+    with _dealt_out(records, wanted.coded[1]) as folders:
 
-        def of_part(folder: Path) -> list[tuple[Array, Values]]:
-            return [_of_part(folder, model, wanted, (code, ids), spoiling) for spoiling in spoilings]
+        def under_each(folder: Path) -> list[tuple[Array, Values]]:
+            return [_of_part(folder, model, wanted, spoiling) for spoiling in spoilings]
 
-        for number, answers in enumerate(in_order(of_part, folders), 1):
-            for own, (rows, said) in zip(margin, answers, strict=True):
-                own[rows] = said
+        for number, answers in enumerate(in_order(under_each, folders), 1):
+            for place, (rows, said) in enumerate(answers):
+                margin[place, rows], found[place, rows] = said, True
             step(number / len(folders))
-    return [Found(own[~np.isnan(own)], ~np.isnan(own)) for own in margin]
+    return [SpoiltMargins(own[rows], rows) for own, rows in zip(margin, found, strict=True)]
 
 
-def _of_part(
-    folder: Path, model: RiskModel, wanted: Wanted, disputes: tuple[Array, Array], spoiling: Spoiling
-) -> tuple[Array, Values]:
+def _of_part(folder: Path, model: RiskModel, wanted: Wanted, spoiling: Spoiling) -> tuple[Array, Values]:
     """Which wanted rows a part holds, and what the model says of them."""
-    part = Partition(folder, silent_channel=spoiling.silent_channel)
-    history = part.history()
-    part.close()
-    rows, spine = _spine(history, wanted, disputes, spoiling)
-    values = measure_rows(
-        history, spine, catalogue.chosen(model.indicators), reference_income_cny=model.contract.reference_income_cny
-    )
+    with closing(Partition(folder, silent_channel=spoiling.silent_channel)) as part:
+        history = part.history()
+    rows, spine = _landmarks(history, wanted, spoiling)
+    indicators, contract = catalogue.chosen(model.indicators), model.contract
+    if catalogue.columns_of(indicators) != contract.column_names:
+        raise ValueError("the columns of the model are not in the order of the catalogue")
+    values = measure_rows(history, spine, indicators, reference_income_cny=contract.reference_income_cny)
     return rows, model.margin_of_rows(values)
 
 
-def _spine(
-    history: History, wanted: Wanted, disputes: tuple[Array, Array], spoiling: Spoiling
-) -> tuple[Array, Spine]:  # fmt: skip
+def _landmarks(history: History, wanted: Wanted, spoiling: Spoiling) -> tuple[Array, Spine]:
     """The wanted rows that a history holds, by dispute and time, and their landmarks."""
-    code, ids = disputes
+    code, ids = wanted.coded
     place = pd.Index(history.dispute_ids).get_indexer(pd.Index(ids))[code]
     rows = np.flatnonzero(place >= 0)
     rows = rows[np.lexsort((wanted.as_of[rows], place[rows]))]
     spine = Spine(place[rows].astype(np.int64), wanted.as_of[rows] - spoiling.days_earlier * DAY_US)
-    for keeps in (
-        is_visible,
-        partial(is_lately_open, closed_within_days=wanted.closed_within_days + spoiling.days_earlier),
-    ):
+    closed_for = wanted.closed_within_days + spoiling.days_earlier
+    for keeps in (is_visible, partial(is_lately_open, closed_within_days=closed_for)):
         kept = keeps(history, spine)
         rows, spine = rows[kept], spine[kept]
     return rows, spine
@@ -112,31 +118,14 @@ def _spine(
 def _dealt_out(records: Records, dispute_ids: Array) -> Iterator[list[Path]]:
     """Partition folders of these disputes and all others of their pairs, as long as the block lasts."""
     with tempfile.TemporaryDirectory(prefix="defuse-probe-") as folder:
-        with pairs_alone(records, dispute_ids):
-            folders = write_partitions(records.connection, Path(folder), known_at=NEVER)
+        try:
+            with pairs_alone(records.connection, dispute_ids, known_at=records.known_at):
+                folders = write_partitions(records.connection, Path(folder), known_at=NEVER)
+        except (OSError, duckdb.IOException, duckdb.OutOfMemoryException) as error:
+            reason = str(error).partition("\n")[0]
+            raise UserError(
+                f"the probes could not deal out the records into {Path(folder).parent}: {reason}. They need about the size of "
+                "the records there: make room, or name another folder by TMPDIR, and train again"
+            ) from error
         with resting(records.connection):
             yield folders
-
-
-@contextmanager
-def pairs_alone(records: Records, dispute_ids: Array) -> Iterator[None]:
-    """The records without disputes of other pairs than these disputes', as long as the block lasts.
-
-    No row of another pair bears on a dispute's columns, so that they stay the same and are built sooner.
-    """
-    connection = records.connection
-    group_pairs(connection, known_at=records.known_at)
-    connection.register("asked_for", pa.table({"dispute_id": pa.array(np.unique(dispute_ids.astype(str)))}))
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE alone AS SELECT dispute_id FROM pair_groups "
-        "WHERE pair IN (SELECT pair FROM pair_groups JOIN asked_for USING (dispute_id))"
-    )
-    connection.unregister("asked_for")
-    connection.execute("ALTER VIEW disputes RENAME TO all_disputes")
-    try:
-        connection.execute("CREATE VIEW disputes AS SELECT * FROM all_disputes SEMI JOIN alone USING (dispute_id)")
-        yield
-    finally:
-        connection.execute("DROP VIEW IF EXISTS disputes")
-        connection.execute("ALTER VIEW all_disputes RENAME TO disputes")
-        connection.execute("DROP TABLE alone")

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import duckdb
 import numpy as np
 import pytest
 
 from features import build_matrix, read_records
 from features.clock import DAY_US, format_time
+from features.errors import UserError
 from training.rows import test_rows as rows_of
 from training.spoilt_rows import Spoiling, Wanted, spoilt_margins
 
@@ -84,5 +86,28 @@ def test_rows_of_spoilt_records_are_those_of_a_matrix_built_from_them(opened, fi
     found = said(earlier, wanted, shift=shift)
     assert found == {key: before[key] for key in found} and 0 < len(found) <= len(asked)
     assert {key for key in asked if (key[0], key[1] - shift) in before} == {(name, at + shift) for name, at in found}
-    events = opened.connection.sql("SELECT count(*) FROM disputes").fetchall()[0][0]
-    assert events > len({*wanted.dispute_ids})  # the records are whole again
+
+
+def test_few_disputes_are_found_in_whichever_part_they_lie(fitted):
+    """Most parts hold none of them; one is on no book yet, and an unknown one is never found."""
+    with read_records("data_samples/neighbourhood") as records:
+        at = records.known_at
+        ids = [name for (name,) in records.connection.sql(
+            "SELECT dispute_id FROM disputes GROUP BY ALL ORDER BY min(opened_at) DESC LIMIT 2"
+        ).fetchall()]  # fmt: skip
+        wanted = Wanted(
+            dispute_ids=np.array([ids[0], "D-NO-SUCH", ids[1], ids[0]], object),
+            as_of=np.array([at, at, at, 0]), closed_within_days=1e5,
+        )  # fmt: skip
+        (found,) = spoilt_margins(records, fitted.model, wanted, [Spoiling()], step=lambda _done: None)
+    assert found.found.tolist() == [True, False, True, False]
+    assert np.isfinite(found.margin).all() and found.margin.shape == (2,)
+
+
+def test_a_full_disk_is_told_with_a_way_out(opened, fitted, wanted, monkeypatch):
+    def full(*_given, **_named):
+        raise duckdb.IOException("No space left on device")
+
+    monkeypatch.setattr("training.spoilt_rows.write_partitions", full)
+    with pytest.raises(UserError, match=r"No space left.*TMPDIR"):
+        spoilt_margins(opened, fitted.model, wanted, [Spoiling()], step=lambda _done: None)

@@ -11,6 +11,7 @@ from benchmarks.coverage import METRICS, Generator, intervals_of, truth_of, worl
 from features import catalogue, read_records
 from features.clock import DAY_US, NEVER
 from features.matrix import build_matrix
+from features.partition import pairs_alone
 from training.audit.groups import GAPS, completeness
 from training.evaluation.held_out import HeldOutRows, Scores
 from training.evaluation.moves import moves_between, top_rows
@@ -18,7 +19,6 @@ from training.evaluation.origins import numbers_of
 from training.evaluation.probes import paired_probe, shuffled_by_pair, trained_on_shuffled_labels
 from training.evaluation.rankers import evaluate
 from training.probing import busiest_channels
-from training.spoilt_rows import pairs_alone
 from training.weekly_rows import records_known
 
 
@@ -139,14 +139,28 @@ def test_without_other_pairs_the_columns_of_a_dispute_stay_as_they_are(tmp_path)
         paired = pq.read_table(tmp_path / "whole" / "outcomes").to_pandas()
         of_pairs = paired.pair[paired.pair != paired.dispute_id]
         some = np.array(sorted(of_pairs)[:2] + sorted(whole.dispute_id)[:3], dtype=object)
-        with pairs_alone(records, some):
+        with pairs_alone(records.connection, some, known_at=records.known_at):
             build_matrix(records, tmp_path / "alone", as_of=at, workers=1)
         alone = pq.read_table(tmp_path / "alone" / "matrix").to_pandas()
         assert len(of_pairs) and {*some} <= {*alone.dispute_id} and len(alone) < len(whole)
         assert set(paired.dispute_id[paired.pair.isin(some[:2])]) <= {*alone.dispute_id}
         kept = whole[whole.dispute_id.isin(alone.dispute_id)]
         assert kept[["dispute_id", *columns]].reset_index(drop=True).equals(alone[["dispute_id", *columns]])
-        assert records.connection.sql("SELECT count(DISTINCT dispute_id) FROM disputes").fetchall()[0][0] >= len(whole)
+
+
+def test_the_records_are_whole_again_after_an_error():
+    with read_records("data_samples/neighbourhood") as records:
+        count = "SELECT count(*) FROM disputes"
+        ((every,),) = records.connection.sql(count).fetchall()
+        one = np.array(["D-LATE-EVENT"], dtype=object)
+        for _ in range(2):
+            with (
+                pytest.raises(ZeroDivisionError),
+                pairs_alone(records.connection, one, known_at=records.known_at),
+            ):
+                assert 0 < records.connection.sql(count).fetchall()[0][0] < every
+                raise ZeroDivisionError
+            assert records.connection.sql(count).fetchall() == [(every,)]
 
 
 def test_the_light_worlds_have_the_raised_rate_and_their_truth():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from features.clock import DAY_US, HOUR_US, NEVER
+from training.evaluation.bootstrap import FewSums
 from training.evaluation.decision_curve import THRESHOLDS, DecisionDraws
 from training.evaluation.held_out import HeldOutRows
 from training.evaluation.lead_time import LeadTimes, Steadiness
@@ -156,3 +157,11 @@ def test_every_weekly_number_has_its_events_and_its_interval(weekly):
     assert recalls == sorted(recalls)
     for one in weekly.capacities:
         assert one.recall_worst <= one.recall.value <= one.recall_best
+
+
+def test_totals_of_few_clusters_are_those_of_all():
+    rng = np.random.default_rng(8)
+    sums = np.where(rng.random(500) < 0.1, rng.random(500), 0.0)
+    weights = rng.poisson(1.0, (500, 7)).astype(np.float32)
+    assert FewSums(sums) @ weights == pytest.approx(sums @ weights, rel=1e-12)
+    assert (FewSums(np.zeros(500)) @ weights == 0).all()

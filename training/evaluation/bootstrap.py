@@ -52,8 +52,7 @@ def bootstrap(
 ) -> Draws:
     """Returns ``{(statistic, ...name): array (draws,)}``, all statistics on the same draws, so that they can be paired.
 
-    ``progress`` is called with (draws done, draws) after each block.  The same ``seed`` gives the same draws, on any
-    number of cores: each statistic is worked out by one of them.
+    ``progress`` is called with (draws done, draws) after each block.  The same ``seed`` gives the same draws.
     """
     generator = np.random.default_rng(seed)
     table = poisson_table()
